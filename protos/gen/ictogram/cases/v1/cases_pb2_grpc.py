@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class CasesServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Remembers cases, drives their journey and hands reports to delivery.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -102,7 +103,8 @@ class CasesServiceStub:
 
 
 class CasesServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Remembers cases, drives their journey and hands reports to delivery.
+    """
 
     def CreateCase(self, request, context):
         """Opens a case and starts its first run. The same recordings (by content) for the same order and subject give the
@@ -273,7 +275,8 @@ def add_CasesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CasesService:
-    """Missing associated documentation comment in .proto file."""
+    """Remembers cases, drives their journey and hands reports to delivery.
+    """
 
     @staticmethod
     def CreateCase(request,

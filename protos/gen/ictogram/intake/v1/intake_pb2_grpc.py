@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class IntakeServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Opens, checks, measures and normalises recordings.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,7 +49,8 @@ class IntakeServiceStub:
 
 
 class IntakeServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Opens, checks, measures and normalises recordings.
+    """
 
     def GetInfo(self, request, context):
         """What this service is.
@@ -87,7 +89,8 @@ def add_IntakeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IntakeService:
-    """Missing associated documentation comment in .proto file."""
+    """Opens, checks, measures and normalises recordings.
+    """
 
     @staticmethod
     def GetInfo(request,

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class LocalizationServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Orders the signs and gives the localization aid.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,7 +49,8 @@ class LocalizationServiceStub:
 
 
 class LocalizationServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Orders the signs and gives the localization aid.
+    """
 
     def GetInfo(self, request, context):
         """What this service is.
@@ -86,7 +88,8 @@ def add_LocalizationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LocalizationService:
-    """Missing associated documentation comment in .proto file."""
+    """Orders the signs and gives the localization aid.
+    """
 
     @staticmethod
     def GetInfo(request,

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class MonitoringServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Watches cameras.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,7 +49,8 @@ class MonitoringServiceStub:
 
 
 class MonitoringServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Watches cameras.
+    """
 
     def GetInfo(self, request, context):
         """What this service is.
@@ -86,7 +88,8 @@ def add_MonitoringServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MonitoringService:
-    """Missing associated documentation comment in .proto file."""
+    """Watches cameras.
+    """
 
     @staticmethod
     def GetInfo(request,

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class ReportServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Writes reports.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,7 +49,8 @@ class ReportServiceStub:
 
 
 class ReportServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Writes reports.
+    """
 
     def GetInfo(self, request, context):
         """What this service is.
@@ -86,7 +88,8 @@ def add_ReportServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReportService:
-    """Missing associated documentation comment in .proto file."""
+    """Writes reports.
+    """
 
     @staticmethod
     def GetInfo(request,

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class SegmentationServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Tells the patient from everything else.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,7 +49,8 @@ class SegmentationServiceStub:
 
 
 class SegmentationServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Tells the patient from everything else.
+    """
 
     def GetInfo(self, request, context):
         """What this service is.
@@ -86,7 +88,8 @@ def add_SegmentationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SegmentationService:
-    """Missing associated documentation comment in .proto file."""
+    """Tells the patient from everything else.
+    """
 
     @staticmethod
     def GetInfo(request,

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class SemiologyServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Finds episodes and judges the signs of the catalogue.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,7 +49,8 @@ class SemiologyServiceStub:
 
 
 class SemiologyServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Finds episodes and judges the signs of the catalogue.
+    """
 
     def GetInfo(self, request, context):
         """What this service is.
@@ -86,7 +88,8 @@ def add_SemiologyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SemiologyService:
-    """Missing associated documentation comment in .proto file."""
+    """Finds episodes and judges the signs of the catalogue.
+    """
 
     @staticmethod
     def GetInfo(request,
