@@ -1,0 +1,54 @@
+# Needs Python 3.11+, make and git. Everything else is installed into .venv from the checked-in locks.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test check test-all test-slow bench lock protos schema clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make the virtual environment from the locks
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] in ((3, 11), (3, 12), (3, 13)) else f"ictogram needs Python 3.11 to 3.13; {sys.executable} is {sys.version.split()[0]}. Say which one to use: make PYTHON=python3.11 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock
+	@$(BIN)/python -m ensurepip --default-pip >/dev/null 2>&1 && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## A phantom seizure from upload to report; ARGS=--exit stops at once afterwards
+	@$(BIN)/ictogram demo $(ARGS)
+
+test: setup check ## Everything that proves the product in about ten minutes
+	@$(BIN)/python -m pytest -q -m "not slow and not bench" $(ARGS)
+
+check: setup ## Style, types, layers, contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@cd protos && ../$(BIN)/buf lint
+	@PYTHON=$(BIN)/python bash protos/check_generated.sh
+
+test-slow: setup ## What takes longer: soak, long videos, larger phantom sets
+	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+test-all: test test-slow ## Both
+
+bench: setup ## Ratios within one run, printed; see docs/benchmarks.md
+	@$(BIN)/python -m pytest -q -s -m bench tests/bench $(ARGS)
+
+lock: ## Rewrite requirements/*.lock after a change of dependencies
+	@UV=$(BIN)/uv bash requirements/lock.sh
+
+protos: setup ## Regenerate protos/gen
+	@PYTHON=$(BIN)/python bash protos/generate.sh
+
+clean: ## Remove what the targets made (never data)
+	@rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
