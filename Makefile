@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := .uv/bin/uv
 UV_VERSION := 0.13.8
 STAMP := $(VENV)/.installed
 
@@ -15,11 +16,10 @@ setup: $(STAMP) ## Make the virtual environment from the locks
 
 $(STAMP): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] in ((3, 11), (3, 12), (3, 13)) else f"ictogram needs Python 3.11 to 3.13; {sys.executable} is {sys.version.split()[0]}. Say which one to use: make PYTHON=python3.11 …")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock
-	@$(BIN)/python -m ensurepip --default-pip >/dev/null 2>&1 && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@test -x $(UV) || { $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup ## A phantom seizure from upload to report; ARGS=--exit stops at once afterwards
@@ -44,11 +44,11 @@ test-all: test test-slow ## Both
 bench: setup ## Ratios within one run, printed; see docs/benchmarks.md
 	@$(BIN)/python -m pytest -q -s -m bench tests/bench $(ARGS)
 
-lock: ## Rewrite requirements/*.lock after a change of dependencies
-	@UV=$(BIN)/uv bash requirements/lock.sh
+lock: setup ## Rewrite requirements/*.lock after a change of dependencies
+	@UV=$(UV) bash requirements/lock.sh
 
 protos: setup ## Regenerate protos/gen
 	@PYTHON=$(BIN)/python bash protos/generate.sh
 
 clean: ## Remove what the targets made (never data)
-	@rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .uv demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
