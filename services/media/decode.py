@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from schemas.recording import Box, Interval
 from services.media.geometry import Image, fit_long_side, pixel_box, square_size
+from services.media.resample import at_rate
 from services.media.source import DEFAULT_THREADS, Picture, Probe, Sound, Source
 from services.media.timeline import MICROSECONDS
 
@@ -22,7 +22,6 @@ Colour = Literal["gray", "bgr", "rgb"]
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 _PIXELS: dict[Colour, str] = {"gray": "gray", "bgr": "bgr24", "rgb": "rgb24"}
 _SEEK_FROM_S = 2.0
-_TICK_SLACK_S = 0.002
 _GAP_S = 0.05
 AUDIO_RATE_HZ = 16_000
 
@@ -76,7 +75,11 @@ def frames(
                 if picture.time_s >= lo:
                     yield Frame(picture.time_s, picture.pts_us, render(probed, picture))
             return
-        yield from _at_rate(pictures, rate_hz, max(lo, 0.0), hi, render)
+        held: tuple[Picture, Image] | None = None
+        for time_s, (probed, picture) in at_rate(pictures, rate_hz, _time_of, lo=max(lo, 0.0), hi=hi):
+            if held is None or held[0] is not picture:
+                held = picture, render(probed, picture)
+            yield Frame(time_s, picture.pts_us, held[1])
 
 
 _Placed = tuple[Probe, Picture]
@@ -98,27 +101,8 @@ def _pictures_from(path: Path, start_s: float, threads: int) -> Generator[_Place
         yield from ((source.probe, picture) for picture in source.pictures())
 
 
-def _at_rate(pictures: Iterator[_Placed], rate_hz: float, lo: float, hi: float, render: _Renderer) -> Iterator[Frame]:
-    """The nearest picture for each tick; the last one stands until its own interval ends."""
-    tick = 0
-    step_s = 1 / rate_hz
-    held: _Placed | None = None
-    for probed, picture in itertools.chain(pictures, [(None, None)]):
-        if held is not None:
-            if picture is None:
-                end = held[1].time_s + step_s
-            else:
-                step_s = picture.time_s - held[1].time_s
-                end = held[1].time_s + step_s / 2
-            image: Image | None = None
-            while (time_s := lo + tick / rate_hz) < min(end, hi) - _TICK_SLACK_S:
-                image = render(*held) if image is None else image
-                yield Frame(time_s, held[1].pts_us, image)
-                tick += 1
-            if time_s >= hi - _TICK_SLACK_S:
-                return
-        if probed is not None and picture is not None:
-            held = probed, picture
+def _time_of(placed: _Placed) -> float:
+    return placed[1].time_s
 
 
 class _Renderer:
