@@ -314,3 +314,12 @@ def _enum_reader(shape: Shape, descriptor: EnumDescriptor, where: str) -> _Read:
 def message_class(descriptor: Descriptor) -> type[Message]:
     """The generated class of a message type."""
     return cast("type[Message]", GetMessageClass(descriptor))
+
+
+@cache
+def result_adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
+    """JSON codec of what a function says that it returns; raises TypeError if it does not say."""
+    hints = typing.get_type_hints(function)
+    if "return" not in hints:
+        raise TypeError(f"{function.__qualname__} must say what it returns; its result travels by that type")
+    return _adapter(hints["return"])
