@@ -149,7 +149,7 @@ class MonoSound:
 
     def __init__(self, start_us: int, rate_hz: int = AUDIO_RATE_HZ) -> None:
         self._start_us = start_us
-        self._rate_hz = rate_hz
+        self.rate_hz = rate_hz
         self._resampler: av.AudioResampler | None = None
         self._layout: tuple[str, str, int] | None = None
         self._expected: float | None = None
@@ -163,7 +163,7 @@ class MonoSound:
         if layout != self._layout:
             parts.append(self.finish())
             self._layout = layout
-            self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self._rate_hz)
+            self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self.rate_hz)
         gap = self._gap(sound)
         if gap > 0:
             parts.append(np.zeros(gap, np.float32))
@@ -178,13 +178,13 @@ class MonoSound:
 
     def _gap(self, sound: Sound) -> int:
         """Samples missing (positive) or too many (negative) before this piece."""
-        length = sound.raw.samples * self._rate_hz / sound.raw.sample_rate
+        length = sound.raw.samples * self.rate_hz / sound.raw.sample_rate
         expected = 0.0 if self._expected is None else self._expected
         if sound.pts_us is None:
             self._expected = expected + length
             return 0
-        due = (sound.pts_us - self._start_us) * self._rate_hz / MICROSECONDS
-        if self._expected is None or abs(due - expected) > _GAP_S * self._rate_hz:
+        due = (sound.pts_us - self._start_us) * self.rate_hz / MICROSECONDS
+        if self._expected is None or abs(due - expected) > _GAP_S * self.rate_hz:
             self._expected = due + length
             return round(due - expected)
         self._expected = expected + length

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -103,3 +103,9 @@ def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
     right = min(max(round(box.right * width), left + 1), width)
     bottom = min(max(round(box.bottom * height), top + 1), height)
     return left, top, right, bottom
+
+
+def plane_samples(frame: av.VideoFrame, index: int) -> Image:
+    """A plane of a planar 8-bit frame without copying it: rows x line size, so that padding may follow each row."""
+    plane = frame.planes[index]
+    return np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)

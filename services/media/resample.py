@@ -8,6 +8,8 @@ from typing import TypeVar
 T = TypeVar("T")
 _SLACK_S = 0.002
 """Container clocks may be as coarse as a millisecond: a tick this close to a picture's end belongs to the next one."""
+LAST_S = 1.0
+"""Longest time for which the last picture of a recording stands, seconds."""
 
 
 def at_rate(
@@ -15,7 +17,7 @@ def at_rate(
 ) -> Iterator[tuple[float, T]]:
     """The item nearest to each instant lo + k / rate_hz before hi, in time order, repeating or dropping items.
 
-    The last item stands for as long as the one before it did. Holds two items at a time.
+    The last item stands for as long as the one before it did, a second at most. Holds two items at a time.
     """
     tick = 0
     step_s = 1 / rate_hz
@@ -32,7 +34,7 @@ def at_rate(
         held = item
     if held is None:
         return
-    end = min(time_of(held) + step_s, hi)
+    end = min(time_of(held) + min(step_s, LAST_S), hi)
     while (time_s := lo + tick / rate_hz) < end - _SLACK_S:
         yield time_s, held
         tick += 1

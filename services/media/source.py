@@ -51,6 +51,8 @@ class Probe:
     """Width of a stored pixel over its height; none when the file does not say."""
     nominal_rate_hz: float
     """Frame rate that the container states; 0 when none."""
+    peak_rate_hz: float
+    """Lowest rate that fits every picture's time, as FFmpeg guesses it: above the nominal one where the rate varies."""
     duration_s: float | None
     """Length that the header states, seconds; none when it states none. It may be wrong."""
     start_us: int
@@ -204,6 +206,7 @@ class Source:
             orientation=orientation,
             sample_aspect=aspect,
             nominal_rate_hz=float(video.average_rate or 0),
+            peak_rate_hz=float(video.base_rate or 0),
             duration_s=max(stated, default=None),
             start_us=self._first.pts_us,
             has_audio=any(_decodable(stream) for stream in self._container.streams.audio),
