@@ -115,7 +115,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for entry in start.preload:
             _preload(entry)
-    except Exception as error:  # noqa: BLE001  whatever a module raises at import is reported, by type and place
+    except Exception as error:
         log.exception("preload failed")
         _answer(sock, "broken", message=f"{entry} cannot be loaded ({type(error).__name__})")
         return 1
@@ -141,7 +141,7 @@ def _run(job: Job, sock: socket.socket) -> None:
         body = result_adapter(function).dump_json(value)
     except JobCancelledError:
         _answer(sock, "cancelled")
-    except Exception as error:  # noqa: BLE001  everything a job raises is carried to the caller
+    except Exception as error:
         ours = errors.understood(error)
         if ours is not error:
             log.exception("job failed")
@@ -188,6 +188,4 @@ def _die_with_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     # Run as the module that others import, so that the classes of pickled messages are the same on both sides.
-    from services.runtime import child
-
-    sys.exit(child.main(sys.argv[1:]))
+    sys.exit(importlib.import_module("services.runtime.child").main(sys.argv[1:]))

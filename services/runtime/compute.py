@@ -307,7 +307,7 @@ class _Child:
     def launch(cls, threads: int) -> _Child:
         """Start the process; it waits for its first message."""
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+        ours.setblocking(False)  # noqa: FBT003  positional only
         environment = os.environ | {
             name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         }
@@ -382,7 +382,7 @@ class _Child:
 
     async def gone(self) -> None:
         """Wait for the end of the process."""
-        while self._process.poll() is None:
+        while self._process.poll() is None:  # noqa: ASYNC110  only the kernel knows
             await asyncio.sleep(_REAP_EVERY_S)
 
     async def _next(self, oom_kills: int = 0, limits: Limits | None = None) -> tuple[str, Any]:

@@ -59,7 +59,10 @@ def to_plain(value: Any) -> dict[str, Any]:
 
 
 def from_json(cls: type[ValueT], data: bytes | str) -> ValueT:
-    """A ``cls`` from JSON; raises `InvalidRequestError` naming the place and the rule, not the value (it may name a patient)."""
+    """A ``cls`` from JSON.
+
+    Raises `InvalidRequestError` naming the place and the rule, but not the value, which may name a patient.
+    """
     try:
         return cast("ValueT", _adapter(cls).validate_json(data))
     except ValidationError as error:
@@ -271,7 +274,7 @@ def _field_reader(shape: Shape, field: FieldDescriptor, owner: Descriptor) -> _R
         convert = _enum_reader(shape, field.enum_type, where)
     elif _is_record(shape.kind):
         kind, target = shape.kind, field.message_type
-        convert = lambda inner: _reader(kind, target)(inner)  # noqa: E731  late: types may contain themselves
+        convert = _reader(kind, target)
     elif shape.repeated:
         return lambda message: tuple(getattr(message, name))
     elif shape.optional:

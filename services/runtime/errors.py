@@ -56,7 +56,6 @@ _FROM_STATUS: dict[grpc.StatusCode, type[IctogramError]] = {
     **{code: cls for cls, code in reversed(_STATUS)},
     grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceLimitError,
     grpc.StatusCode.CANCELLED: UnavailableError,
-    grpc.StatusCode.UNIMPLEMENTED: InvalidRequestError,
 }
 _RESERVED = frozenset({"retryable"})
 
@@ -67,7 +66,7 @@ def status_code(error: IctogramError) -> grpc.StatusCode:
 
 
 def understood(error: BaseException) -> IctogramError:
-    """The error itself when it is ours; a full disk or an oversized file as such; else `InternalError` with trace id."""
+    """The error itself when it is ours; what a limit or a full disk means; else `InternalError` with the trace id."""
     if isinstance(error, IctogramError):
         return error
     number = getattr(error, "errno", None)
@@ -112,14 +111,17 @@ def from_rpc_error(error: grpc.RpcError, peer: str = "") -> IctogramError:
     carried = _carried(error)
     if carried is not None:
         return carried
-    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    name = code.name if code is not None else grpc.StatusCode.UNKNOWN.name
+    # grpc.Call and grpc.aio.AioRpcError have these methods, their common base has not.
+    code = getattr(error, "code", lambda: None)() or grpc.StatusCode.UNKNOWN
+    text = getattr(error, "details", lambda: None)() or ""
     who = f"the {peer} service" if peer else "the called service"
-    details = {"status": name}
+    details = {"status": code.name}
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return InvalidRequestError(f"{who} does not offer this call: {text}", details=details)
     if code is grpc.StatusCode.UNAVAILABLE:
-        details["transport"] = (error.details() or "") if isinstance(error, grpc.Call) else ""
-    cls = _FROM_STATUS.get(code, InternalError) if code is not None else InternalError
-    return cls(f"{who} {_PREDICATE.get(cls, 'refused the call')} ({name})", details=details)
+        details["transport"] = text
+    cls = _FROM_STATUS.get(code, InternalError)
+    return cls(f"{who} {_PREDICATE.get(cls, 'refused the call')} ({code.name})", details=details)
 
 
 _PREDICATE: dict[type[IctogramError], str] = {
@@ -133,9 +135,7 @@ _PREDICATE: dict[type[IctogramError], str] = {
 
 def _carried(error: grpc.RpcError) -> IctogramError | None:
     """The `IctogramError` inside the status details, if it is there."""
-    trailing: Iterable[tuple[str, str | bytes]] = ()
-    if isinstance(error, grpc.Call) or hasattr(error, "trailing_metadata"):
-        trailing = error.trailing_metadata() or ()
+    trailing: Iterable[tuple[str, str | bytes]] = getattr(error, "trailing_metadata", lambda: None)() or ()
     raw = next((value for key, value in trailing if key == DETAILS_KEY), None)
     if not isinstance(raw, bytes):
         return None

@@ -29,24 +29,25 @@ NAME = "ictogram"
 _EXPORT_TIMEOUT_S = 3.0
 """A receiver that is away must not hold up the end of a process."""
 
-ATTRIBUTES = frozenset(
-    "rpc.system rpc.system.name rpc.service rpc.method rpc.grpc.status_code rpc.response.status_code"
-    " http.request.method http.response.status_code http.route http.method http.status_code"
-    " db.system db.system.name db.operation db.operation.name db.statement db.query.text db.name db.namespace"
-    " messaging.system messaging.operation messaging.destination messaging.destination.name messaging.message.id"
-    " celery.action celery.state celery.task_name"
-    " error.type exception.type server.port"
-    " ictogram.service ictogram.code ictogram.retryable ictogram.step ictogram.step_id ictogram.case_id ictogram.run_id"
-    " ictogram.site_id ictogram.delivery_id ictogram.destination_id ictogram.attempt ictogram.reused ictogram.queue"
-    " ictogram.stage ictogram.function".split()
-)
+ATTRIBUTES = frozenset({
+    "rpc.system", "rpc.system.name", "rpc.service", "rpc.method", "rpc.grpc.status_code",
+    "rpc.response.status_code", "http.request.method", "http.response.status_code", "http.route", "http.method",
+    "http.status_code", "db.system", "db.system.name", "db.operation", "db.operation.name", "db.statement",
+    "db.query.text", "db.name", "db.namespace", "messaging.system", "messaging.operation", "messaging.destination",
+    "messaging.destination.name", "messaging.message.id", "celery.action", "celery.state", "celery.task_name",
+    "error.type", "exception.type", "server.port", "ictogram.service", "ictogram.code", "ictogram.retryable",
+    "ictogram.step", "ictogram.step_id", "ictogram.case_id", "ictogram.run_id", "ictogram.site_id",
+    "ictogram.delivery_id", "ictogram.destination_id", "ictogram.attempt", "ictogram.reused", "ictogram.queue",
+    "ictogram.stage", "ictogram.function",
+})
 """Attributes that may leave the process."""
 
-METRIC_ATTRIBUTES = frozenset(
-    "rpc.service rpc.method rpc.grpc.status_code http.request.method http.response.status_code http.route http.method"
-    " http.status_code ictogram.service ictogram.code ictogram.step ictogram.queue ictogram.state celery.task_name task"
-    " error.type db.system.name db.operation.name".split()
-)
+METRIC_ATTRIBUTES = frozenset({
+    "rpc.service", "rpc.method", "rpc.grpc.status_code", "http.request.method", "http.response.status_code",
+    "http.route", "http.method", "http.status_code", "ictogram.service", "ictogram.code", "ictogram.step",
+    "ictogram.queue", "ictogram.state", "celery.task_name", "task", "error.type", "db.system.name",
+    "db.operation.name",
+})
 """Labels that metrics may carry; ids are not among them, since each value is a time series."""
 
 
@@ -146,6 +147,11 @@ def carrier(context: Context | None = None) -> dict[str, str]:
     headers: dict[str, str] = {}
     propagate.inject(headers, context)
     return {key: value for key, value in headers.items() if key in ("traceparent", "tracestate")}
+
+
+def with_span(span: trace.Span) -> Context:
+    """The current context with another span in it."""
+    return trace.set_span_in_context(span)
 
 
 def context_of(headers: Mapping[str, str] | str | None) -> Context:
