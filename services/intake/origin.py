@@ -15,8 +15,8 @@ _CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "
 _SOFTWARE_TAGS = ("encoder", "software", "encoded_by", "com.apple.quicktime.software", "com.android.version", "comment")
 _EDITORS = (
     "lavf", "handbrake", "premiere", "adobe", "final cut", "imovie", "davinci", "resolve", "capcut", "inshot",
-    "kinemaster", "vegas", "avidemux", "virtualdub", "movie maker", "clipchamp", "camtasia", "shotcut", "kdenlive", "mainconcept",
-    "filmora", "videoshow", "vivavideo", "google photos", "youtube",
+    "kinemaster", "vegas", "avidemux", "virtualdub", "movie maker", "clipchamp", "camtasia", "shotcut", "kdenlive",
+    "mainconcept", "filmora", "videoshow", "vivavideo", "google photos", "youtube",
 )  # fmt: skip
 _CAMERAS = ("com.apple.quicktime.make", "com.apple.quicktime.model", "com.android.version", "make", "model")
 _SLOWER = 1.5
