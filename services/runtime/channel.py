@@ -38,6 +38,9 @@ READING_METHODS: dict[str, tuple[str, ...]] = {
 """Unary methods that change nothing, by service: the only ones that may be repeated."""
 
 
+_END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs have forgotten it
+
+
 def connect(service: str, settings: RuntimeSettings | None = None) -> Channel:
     """A synchronous channel to a service by its name, or to an address. Close it, or use it as a context manager."""
     settings = settings or RuntimeSettings.load()
@@ -114,13 +117,13 @@ class AioChannel:
     """`Channel` for an event loop."""
 
     def __init__(self, inner: grpc.aio.Channel, peer: str, settings: RuntimeSettings) -> None:
-        self.inner = inner
+        self.inner: Any = inner
         self._peer = peer
         self._settings = settings
 
     def unary_unary(self, method: str, **kwargs: Any) -> Callable[..., Any]:
         """A method with one request and one response."""
-        inner: Any = self.inner.unary_unary(method, **kwargs)
+        inner = self.inner.unary_unary(method, **kwargs)
 
         async def call(request: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109  gRPC's own name
             with _Outgoing(method, self._peer, self._settings, timeout) as outgoing:
@@ -130,7 +133,7 @@ class AioChannel:
 
     def unary_stream(self, method: str, **kwargs: Any) -> Callable[..., AsyncIterator[Any]]:
         """A method with one request and many responses."""
-        inner: Any = self.inner.unary_stream(method, **kwargs)
+        inner = self.inner.unary_stream(method, **kwargs)
 
         async def call(
             request: Any, timeout: float | None = None, silence_s: float | None = None  # noqa: ASYNC109
@@ -138,7 +141,7 @@ class AioChannel:
             with _Outgoing(method, self._peer, self._settings, timeout) as outgoing:
                 started = inner(request, timeout=outgoing.timeout_s, metadata=outgoing.metadata)
                 try:
-                    while (response := await _next_response(started, outgoing, silence_s)) is not grpc.aio.EOF:
+                    while (response := await _next_response(started, outgoing, silence_s)) is not _END:
                         yield response
                 finally:
                     started.cancel()  # nothing happens to a call that has ended

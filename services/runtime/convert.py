@@ -18,7 +18,7 @@ import typing
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -29,11 +29,17 @@ from schemas.errors import InvalidRequestError
 
 MessageT = TypeVar("MessageT", bound=Message)
 ValueT = TypeVar("ValueT")
+ParametersT = ParamSpec("ParametersT")
 
 _MISSING: Any = object()
 _INTEGERS = frozenset({FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64,
                        FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64})  # fmt: skip
 _FLOATS = frozenset({FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT})
+
+
+def _cached(function: Callable[ParametersT, ValueT]) -> Callable[ParametersT, ValueT]:
+    """`functools.cache` that keeps the signature (types are hashable, but not `Hashable` to mypy)."""
+    return cast("Callable[ParametersT, ValueT]", cache(function))
 
 
 def to_proto(value: Any, message_type: type[MessageT]) -> MessageT:
@@ -82,7 +88,7 @@ def enum_prefix(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() + "_"
 
 
-@cache
+@_cached
 def _adapter(cls: Any) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
@@ -106,7 +112,7 @@ class Shape:
     """Default value, or `_MISSING`."""
 
 
-@cache
+@_cached
 def shapes(cls: Any) -> tuple[Shape, ...]:
     """The fields of a dataclass or named tuple; raises TypeError for types that have no place in a message."""
     hints = typing.get_type_hints(cls)
@@ -179,7 +185,7 @@ def _same_kind(kind: Any, field: FieldDescriptor) -> bool:
     return fits and (kind not in (str, bytes) or (kind is bytes) == (field.type == FieldDescriptor.TYPE_BYTES))
 
 
-@cache
+@_cached
 def _numbers(enum: type[StrEnum], descriptor: EnumDescriptor) -> dict[StrEnum, int]:
     prefix = enum_prefix(descriptor.name)
     try:
@@ -193,8 +199,8 @@ def _numbers(enum: type[StrEnum], descriptor: EnumDescriptor) -> dict[StrEnum, i
 _Fill = Callable[[Any, Any], None]
 
 
-@cache
-def _filler(cls: Any, descriptor: Descriptor) -> _Fill:
+@_cached
+def _filler(cls: Any, descriptor: Any) -> _Fill:
     """Compiled writer for one pair of types: ``fill(value, message)``."""
     writers = [(shape.name, _writer(shape, _descriptor_of(shape, cls, descriptor))) for shape in shapes(cls)]
 
@@ -221,7 +227,7 @@ def _plain_writer(shape: Shape, field: FieldDescriptor) -> _Fill:
     name = shape.name
     if _is_record(shape.kind):
         return _record_writer(shape, field)
-    if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
+    if field.enum_type is not None:
         numbers = _numbers(shape.kind, field.enum_type)
         if shape.repeated:
             return lambda value, message: getattr(message, name).extend([numbers[member] for member in value])
@@ -252,8 +258,8 @@ def _record_writer(shape: Shape, field: FieldDescriptor) -> _Fill:
 _Read = Callable[[Any], Any]
 
 
-@cache
-def _reader(cls: Any, descriptor: Descriptor) -> _Read:
+@_cached
+def _reader(cls: Any, descriptor: Any) -> _Read:
     """Compiled reader for one pair of types: ``read(message) -> cls``."""
     readers = [_field_reader(shape, _descriptor_of(shape, cls, descriptor), descriptor) for shape in shapes(cls)]
 
@@ -270,7 +276,8 @@ def _reader(cls: Any, descriptor: Descriptor) -> _Read:
 def _field_reader(shape: Shape, field: FieldDescriptor, owner: Descriptor) -> _Read:
     name = shape.name
     where = f"{owner.name}.{name}"
-    if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
+    convert: _Read
+    if field.enum_type is not None:
         convert = _enum_reader(shape, field.enum_type, where)
     elif _is_record(shape.kind):
         kind, target = shape.kind, field.message_type
@@ -299,7 +306,7 @@ def _field_reader(shape: Shape, field: FieldDescriptor, owner: Descriptor) -> _R
 
 
 def _enum_reader(shape: Shape, descriptor: EnumDescriptor, where: str) -> _Read:
-    members = {number: member for member, number in _numbers(shape.kind, descriptor).items()}
+    members: dict[int, Any] = {number: member for member, number in _numbers(shape.kind, descriptor).items()}
     default = None if shape.optional else shape.default
     if not shape.repeated and default is not _MISSING:
         members.setdefault(0, default)
@@ -314,12 +321,12 @@ def _enum_reader(shape: Shape, descriptor: EnumDescriptor, where: str) -> _Read:
     return convert
 
 
-def message_class(descriptor: Descriptor) -> type[Message]:
+def message_class(descriptor: Any) -> type[Message]:
     """The generated class of a message type."""
-    return cast("type[Message]", GetMessageClass(descriptor))
+    return GetMessageClass(descriptor)
 
 
-@cache
+@_cached
 def result_adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
     """JSON codec of what a function says that it returns; raises TypeError if it does not say."""
     hints = typing.get_type_hints(function)

@@ -25,7 +25,7 @@ QUIET_SERVICES = ("/grpc.health.v1.", "/grpc.reflection.")
 log = logs.get(__name__)
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # the stubs leave the base untyped
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Wraps unary and server-streaming handlers."""
 
     def __init__(self) -> None:

@@ -49,7 +49,7 @@ class Server:
     def __init__(self, registrations: Sequence[Registration], settings: RuntimeSettings, listen: str) -> None:
         self._settings = settings
         self._names = [registration.descriptor.full_name for registration in registrations]
-        self._health = health.aio.HealthServicer()
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs have forgotten it
         self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=_options(settings))
         for registration in registrations:
             registration.add(registration.servicer, self._server)
@@ -204,7 +204,7 @@ async def _with_heartbeat(
     pending: asyncio.Task[Progress | Outcome[Any]] | None = None
     try:
         while True:
-            pending = pending or asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
+            pending = pending or asyncio.ensure_future(anext(events))
             done, _ = await asyncio.wait({pending}, timeout=every_s)
             if not done:
                 yield None

@@ -172,7 +172,7 @@ def instrument_celery() -> None:
     """Spans for tasks sent and run, one trace across both."""
     from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
-    CeleryInstrumentor().instrument()
+    CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
 
 
 def instrument_psycopg() -> None:
