@@ -1,0 +1,1 @@
+"""Report: one model and its renderings as JSON, HTML and PDF."""

@@ -1,0 +1,1 @@
+"""Renderings of the one model: HTML and PDF, from one view and one timeline."""
