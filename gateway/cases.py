@@ -1,0 +1,147 @@
+"""The gateway's view of the cases service: domain objects in, domain objects out, errors from our own tree."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from ictogram.cases.v1 import cases_pb2 as pb
+from ictogram.cases.v1.cases_pb2_grpc import CasesServiceStub
+from ictogram.model.v1 import case_pb2, recording_pb2
+
+from gateway.auth import Identity
+from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientContext, Priority, StepState, Subject
+from schemas.errors import UnavailableError
+from schemas.recording import IntakeResult, Recording
+from schemas.report import ReportFiles
+from services.runtime.channel import AioChannel
+from services.runtime.convert import from_proto, to_proto
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case and how far its latest run is."""
+
+    case: Case
+    """The case."""
+    steps: tuple[StepState, ...] = ()
+    """Steps of the latest run."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What opens a case."""
+
+    subject: Subject
+    recordings: tuple[Recording, ...]
+    order: OrderRef | None = None
+    patient_context: PatientContext = PatientContext()
+    priority: Priority = Priority.BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class ReportBundle:
+    """One report version with what plays its recordings."""
+
+    files: ReportFiles
+    """The model and its renderings."""
+    intakes: tuple[IntakeResult, ...] = field(default=())
+    """Intake results, in the order of the report's recordings."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One report version on its way to one destination."""
+
+    id: str
+    case_id: str
+    report_id: str
+    version: int
+    destination_id: str
+    status: DeliveryStatus
+    attempts: int = 0
+    error_code: str = ""
+    error_message: str = ""
+    receipt: str = ""
+    delivered_at: str = ""
+
+
+class CasesClient:
+    """Calls the cases service on behalf of an identity."""
+
+    def __init__(self, channel: AioChannel, call_timeout_s: float, watch_timeout_s: float) -> None:
+        self._stub = CasesServiceStub(channel)
+        self._health = HealthStub(channel)
+        self._timeout_s = call_timeout_s
+        self._watch_timeout_s = watch_timeout_s
+
+    async def create(self, caller: Identity, request_id: str, new: NewCase) -> tuple[CaseView, bool]:
+        """Opens a case; the flag says whether the same content for the same order was already here."""
+        request = pb.CreateCaseRequest(
+            request_id=request_id,
+            caller=_caller(caller),
+            subject=to_proto(new.subject, case_pb2.Subject),
+            order=to_proto(new.order, case_pb2.OrderRef) if new.order else None,
+            patient_context=to_proto(new.patient_context, case_pb2.PatientContext),
+            recordings=[to_proto(recording, recording_pb2.Recording) for recording in new.recordings],
+            priority=case_pb2.Priority.Value(f"PRIORITY_{new.priority.name}"),
+        )
+        reply = await self._stub.CreateCase(request, timeout=self._timeout_s)
+        return from_proto(reply.view, CaseView), bool(reply.already_existed)
+
+    async def get(self, caller: Identity, case_id: str) -> CaseView:
+        """One case; `NotFoundError` outside the caller's site."""
+        return from_proto(await self._stub.GetCase(_get(caller, case_id), timeout=self._timeout_s), CaseView)
+
+    async def list(
+        self, caller: Identity, page_size: int, page_token: str, statuses: tuple[CaseStatus, ...]
+    ) -> tuple[tuple[Case, ...], str]:
+        """Cases of the caller's site, newest first, and the token of the next page."""
+        request = pb.ListCasesRequest(
+            caller=_caller(caller),
+            page_size=page_size,
+            page_token=page_token,
+            statuses=[case_pb2.CaseStatus.Value(f"CASE_STATUS_{status.name}") for status in statuses],
+        )
+        reply = await self._stub.ListCases(request, timeout=self._timeout_s)
+        return tuple(from_proto(case, Case) for case in reply.cases), reply.next_page_token
+
+    async def watch(self, caller: Identity, case_id: str) -> AsyncGenerator[CaseView, None]:
+        """The case as it is, then after every change, until it ends. Closing the iterator cancels the call."""
+        async with contextlib.aclosing(self._stub.WatchCase(_get(caller, case_id), timeout=self._watch_timeout_s)) as views:
+            async for view in views:
+                yield from_proto(view, CaseView)
+
+    async def act(self, caller: Identity, case_id: str, action: str, request_id: str) -> CaseView:
+        """Cancels, retries or re-runs a case."""
+        methods = {"cancel": self._stub.CancelCase, "retry": self._stub.RetryCase, "rerun": self._stub.RerunCase}
+        request = pb.CaseActionRequest(request_id=request_id, caller=_caller(caller), case_id=case_id)
+        return from_proto(await methods[action](request, timeout=self._timeout_s), CaseView)
+
+    async def report(self, caller: Identity, case_id: str, version: int = 0) -> ReportBundle:
+        """One version of the report, the latest when 0; `NotFoundError` while there is none."""
+        request = pb.GetReportRequest(caller=_caller(caller), case_id=case_id, version=version)
+        return from_proto(await self._stub.GetReport(request, timeout=self._timeout_s), ReportBundle)
+
+    async def deliveries(self, caller: Identity, case_id: str) -> tuple[DeliveryView, ...]:
+        """Where the case's reports went."""
+        reply = await self._stub.ListDeliveries(_get(caller, case_id), timeout=self._timeout_s)
+        return tuple(from_proto(delivery, DeliveryView) for delivery in reply.deliveries)
+
+    async def check(self) -> None:
+        """Raises `UnavailableError` unless the service says that it serves."""
+        request = health_pb2.HealthCheckRequest()
+        reply = await self._health.Check(request, timeout=self._timeout_s)
+        if reply.status != health_pb2.HealthCheckResponse.SERVING:
+            raise UnavailableError("the cases service is not serving")
+
+
+def _caller(identity: Identity) -> pb.Caller:
+    return pb.Caller(site_id=identity.site_id, actor=identity.actor, roles=sorted(identity.roles))
+
+
+def _get(caller: Identity, case_id: str) -> pb.GetCaseRequest:
+    return pb.GetCaseRequest(caller=_caller(caller), case_id=case_id)
