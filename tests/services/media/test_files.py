@@ -1,0 +1,110 @@
+"""Masks, tracks, times, and what a file's structure says about its length."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import InvalidRequestError
+from services.media.container import missing_bytes
+from services.media.masks import MaskTrack
+from services.media.resample import at_rate
+from services.media.timeline import Timeline
+from services.media.tracks import Track, load_tracks, save_tracks
+from tests.support import videos
+
+
+def test_masks_come_back_as_they_went(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    track = MaskTrack(np.arange(7) / 5, random.random((7, 9, 13)) > 0.5, random.random((7, 9, 13)) > 0.9)
+    track.save(tmp_path / "masks.npz")
+    back = MaskTrack.load(tmp_path / "masks.npz")
+    assert np.array_equal(back.time_s, track.time_s)
+    assert np.array_equal(back.patient, track.patient)
+    assert np.array_equal(back.others, track.others)
+
+
+def test_the_nearest_mask_is_found() -> None:
+    blank = np.zeros((3, 2, 2), bool)
+    track = MaskTrack(np.array([0.0, 1.0, 2.0]), blank, blank)
+    assert [track.at(t) for t in (-5, 0.4, 0.6, 1.4, 9)] == [0, 0, 1, 1, 2]
+
+
+def test_masks_of_unlike_shape_are_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="equal shapes"):
+        MaskTrack(np.zeros(2), np.zeros((2, 3, 3), bool), np.zeros((2, 3, 4), bool))
+
+
+def test_tracks_keep_their_gaps() -> None:
+    target = io.BytesIO()
+    score = np.array([0.25, np.nan, 1.0])
+    save_tracks(target, [Track("clonic", np.arange(3.0), score), Track("activity", np.zeros(0), np.zeros(0))])
+    target.seek(0)
+    clonic, activity = load_tracks(target)
+    assert (clonic.sign, activity.sign) == ("clonic", "activity")
+    assert np.array_equal(clonic.score, score, equal_nan=True)
+    assert activity.time_s.size == 0
+
+
+def test_a_sign_has_one_track() -> None:
+    with pytest.raises(InvalidRequestError, match="one track"):
+        save_tracks(io.BytesIO(), [Track("clonic", np.zeros(1), np.zeros(1))] * 2)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov", ".webm"])
+def test_a_file_cut_off_lacks_bytes_and_a_whole_one_does_not(tmp_path: Path, suffix: str) -> None:
+    codec = {".webm": "libvpx-vp9", ".avi": "mpeg4"}.get(suffix, "libx264")
+    fast_start = {"movflags": "faststart"} if suffix in {".mp4", ".mov"} else {}
+    whole = videos.write_video(tmp_path / f"w{suffix}", seconds=1, codec=codec, container_options=fast_start)
+    assert missing_bytes(whole) == 0
+    for share in (0.3, 0.7, 0.99):
+        assert missing_bytes(videos.cut_off(whole, tmp_path / f"cut{suffix}", share)) > 0
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"RIFF", b"\x1a\x45\xdf\xa3", b"\x00\x00\x00\x18ftyp", b""]))
+def test_any_bytes_are_looked_at_without_harm(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, head: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "file"
+    path.write_bytes(head + data)
+    assert missing_bytes(path) >= 0
+
+
+@dataclass
+class _Stamp:
+    pts: int | None
+    dts: int | None = None
+    time_base: Fraction | None = Fraction(1, 1000)
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40)), min_size=1, max_size=60))
+def test_time_never_stands_still_or_runs_back(stamps: list[int | None]) -> None:
+    line = Timeline(step_us=33_333)
+    times = [line.place(_Stamp(stamp)) for stamp in stamps]
+    assert all(b > a for a, b in itertools.pairwise(times))
+
+
+def test_a_clock_that_restarts_goes_on_where_it_was() -> None:
+    line = Timeline(step_us=40_000)
+    times = [line.place(_Stamp(stamp)) for stamp in (0, 40, 80, 0, 40, 80)]
+    assert times == [0, 40_000, 80_000, 120_000, 160_000, 200_000]
+    assert line.guessed == 1
+
+
+@given(st.lists(st.floats(0.004, 0.9), min_size=1, max_size=40), st.sampled_from([1.0, 5.0, 12.5, 30.0]))
+def test_each_tick_gets_the_nearest_item(steps: list[float], rate_hz: float) -> None:
+    times = np.concatenate([[0.0], np.cumsum(steps)])
+    ticks = list(at_rate(times, rate_hz, float))
+    assert [tick for tick, _ in ticks] == [index / rate_hz for index in range(len(ticks))]
+    for tick, item in ticks:
+        assert abs(item - tick) <= np.abs(times - tick).min() + 0.005
+    assert ticks[-1][0] <= times[-1] + min(steps[-1], 1.0)
+    assert ticks[-1][0] >= times[-1] + min(steps[-1], 1.0) - 1 / rate_hz - 0.003
