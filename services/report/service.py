@@ -11,6 +11,7 @@ from services.report.job import ComposeJob
 from services.report.stills import cut, keep
 from services.runtime.convert import to_json
 from services.runtime.objects import ObjectStore
+from services.runtime.settings import RuntimeSettings
 
 
 def compose(job: ComposeJob, report: Callable[[float, str, str], None]) -> ReportFiles:
@@ -23,7 +24,7 @@ def compose(job: ComposeJob, report: Callable[[float, str, str], None]) -> Repor
     from services.report.render.pdf import render_pdf
 
     _check(job)
-    store = ObjectStore(job.object_root)
+    store = ObjectStore.from_settings(RuntimeSettings.load(object_store=job.object_root))
     episodes, _ = shown_episodes(job)
     report(0.05, "stills", "cutting evidence stills")
     stills = cut(job, episodes, store)

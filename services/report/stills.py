@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from schemas.report import EvidenceStill
 from schemas.semiology import Episode, FindingStatus, Occurrence
-from services.media.decode import frames
 from services.report.job import ComposeJob
 from services.report.narrative import strands
 from services.runtime.objects import ObjectStore
@@ -85,6 +84,8 @@ def _place(entry: tuple[bool, int, Occurrence, str, float]) -> int:
 def _picture(path: str, time_s: float, long_side_px: int) -> bytes | None:
     """A JPEG of the first frame at or after `time_s`; none when the proxy ends before."""
     from PIL import Image
+
+    from services.media.decode import frames
 
     frame = next(frames(path, long_side_px=long_side_px, colour="rgb", span=(time_s, time_s + 1.0)), None)
     if frame is None:
