@@ -28,6 +28,7 @@ from services.media.source import Picture, Probe
 from services.runtime.objects import ObjectStore
 
 _REPORT_EVERY_S = 0.5
+_SLACK_S = 1e-3
 _Placed = tuple[Probe, Picture]
 
 
@@ -123,7 +124,7 @@ class _Pass:
         for time_s, (probe, picture) in at_rate(pictures, float(rate), lambda placed: placed[1].time_s):
             if last is None or last[0] is not picture:
                 last = picture, frames(picture.raw, probe)
-            if time_s >= self._next_sample_s:
+            if time_s >= self._next_sample_s - _SLACK_S:
                 self._sample(time_s, last[1])
             writer.write(last[1])
             self._tell(time_s, probe)

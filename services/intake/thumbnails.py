@@ -13,6 +13,7 @@ from services.media.geometry import fit_long_side
 
 MEDIA_TYPE = "image/jpeg"
 _QUALITY = 80
+_SLACK_S = 1e-3
 
 
 class Thumbnails:
@@ -27,13 +28,16 @@ class Thumbnails:
 
     def offer(self, time_s: float, frame: av.VideoFrame) -> None:
         """Take the frame if one is due."""
-        if time_s < self._due_s:
+        if time_s < self._due_s - _SLACK_S:
             return
         if len(self.kept) == self._settings.thumbnail_max:
             self.kept = self.kept[::2]
+            self._due_s += self._step_s * (len(self.kept) % 2)
             self._step_s *= 2
+            if time_s < self._due_s - _SLACK_S:
+                return
         self.kept.append((time_s, self._jpeg(frame)))
-        self._due_s = self.kept[-1][0] + self._step_s
+        self._due_s += self._step_s
 
     def _jpeg(self, frame: av.VideoFrame) -> bytes:
         width, height = fit_long_side(frame.width, frame.height, self._settings.thumbnail_long_side_px)
