@@ -191,9 +191,9 @@ def sign(sign_id: str) -> Json:
     return concept(local("sign", sign_id), *same, text=entry.title)
 
 
-def absent(code: str, display: str, *more: Json, text: str = "") -> Json:
+def absent(code: str, display: str, *, text: str) -> Json:
     """A dataAbsentReason."""
-    return concept({"system": DATA_ABSENT, "code": code, "display": display}, *more, text=text)
+    return concept({"system": DATA_ABSENT, "code": code, "display": display}, text=text)
 
 
 def seconds(value: float, comparator: str = "") -> Json:

@@ -60,7 +60,7 @@ class Context:
         """Instant at which this version was made."""
         return instant(self.report.created_at, self.site.zone)
 
-    @cached_property
+    @property
     def subject(self) -> Json:
         """The patient, named by identifier: the receiver holds the Patient, we never create one."""
         subject = self.report.subject
@@ -75,7 +75,7 @@ class Context:
             found["display"] = "Patient not identified"
         return found
 
-    @cached_property
+    @property
     def order(self) -> Json | None:
         """The order, named by its placer number; none when there is none."""
         order = self.report.order
@@ -84,16 +84,17 @@ class Context:
         system = order.system or self.site.order_system or self.site.naming("order")
         return {"type": "ServiceRequest", "identifier": _identifier("PLAC", system, order.identifier)}
 
-    @cached_property
+    @property
     def encounter(self) -> Json | None:
         """The visit, named by its number; none when it is not known."""
         order = self.report.order
         if order is None or not order.encounter:
             return None
         system = self.site.encounter_system or self.site.naming("encounter")
-        return {"type": "Encounter", "identifier": _identifier("VN", system, order.encounter)}
+        # no identifier type: R4's list has none for a visit
+        return {"type": "Encounter", "identifier": {"system": system, "value": order.encounter}}
 
-    @cached_property
+    @property
     def organization(self) -> Json:
         """The performing unit."""
         if self.site.organization_reference:

@@ -185,11 +185,11 @@ def finding(context: Context, episode: Episode, found: Finding, span: Span) -> J
 
 def _answer(found: Finding, status: Json) -> Json:
     if found.status is FindingStatus.NOT_TESTED:
-        return {"dataAbsentReason": absent("not-performed", "Not Performed", status, text=_reason_text(found))}
+        return {"dataAbsentReason": absent("not-performed", "Not Performed", text=_reason_text(found))}
     if found.status is FindingStatus.NOT_ASSESSABLE:
         unsupported = found.reason is Reason.NO_ENGINE
         why = ("unsupported", "Unsupported") if unsupported else ("unknown", "Unknown")
-        return {"dataAbsentReason": absent(*why, status, text=_reason_text(found))}
+        return {"dataAbsentReason": absent(*why, text=_reason_text(found))}
     also = [PRESENT_IN_LOINC] if found.status is FindingStatus.PRESENT else []
     return {"valueCodeableConcept": concept(status, *also)}
 
@@ -212,9 +212,9 @@ def _score_code(found: Finding) -> str:
 
 
 def _reason_text(found: Finding) -> str:
-    if found.reason_text:
-        return found.reason_text
     word = "Not tested" if found.status is FindingStatus.NOT_TESTED else "Not assessable"
+    if found.reason_text:
+        return f"{word}: {found.reason_text}"
     return word if found.reason is Reason.NONE else f"{word}: {local('not-assessable', wire(found.reason))['display']}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -59,7 +59,9 @@ CATALOGUE_VERSION = load_catalogue().version
 ANCHOR = ClockAnchor(200_000, "2026-10-14T06:13:05.200+00:00", "America/New_York", AnchorSource.CONTAINER, 1000.0)
 PDF = b"%PDF-1.4\n% a synthetic rendering, UNSIGNED\n%%EOF\n"
 HTML = "<html><body><p>UNSIGNED \u2014 synthetic</p></body></html>".encode()
-SUBJECT = Subject("CANARY-MRN-000417", "urn:oid:2.16.840.1.113883.19.5", "Canaryname", "Synthia", "1991-02-03", "female")
+SUBJECT = Subject(
+    "CANARY-MRN-000417", "urn:oid:2.16.840.1.113883.19.5", "Canaryname", "Synthia", "1991-02-03", "female"
+)
 
 
 def stored(data: bytes, uri: str, media_type: str) -> ObjectRef:
@@ -82,9 +84,7 @@ def findings() -> tuple[Finding, ...]:
         "engine": KINEMATIC,
         "catalogue_version": CATALOGUE_VERSION,
     }
-    confirmed = clonic(
-        1, Interval(11.9, 12.9), Interval(47.3, 48.3), side=Side.RIGHT, side_confirmed=True, score=0.93
-    )
+    confirmed = clonic(1, Interval(11.9, 12.9), Interval(47.3, 48.3), side=Side.RIGHT, side_confirmed=True, score=0.93)
     unconfirmed = clonic(
         2, Interval(50.0, 51.0), Interval(58.0, 58.0), side=Side.LEFT, score=0.71, censored_right=True,
         touched_by_staff=True, phase=Phase.SUBSEQUENT,
@@ -182,16 +182,17 @@ class Sample:
     """A report with what a bundle needs beside it."""
 
     report: Report
-    site: SiteProfile = SiteProfile()
-    presented: Presented = Presented(PDF, HTML)
+    site: SiteProfile = field(default_factory=SiteProfile)
+    presented: Presented = field(default_factory=lambda: Presented(PDF, HTML))
 
     def with_report(self, **changes: Any) -> Sample:
         return replace(self, report=replace(self.report, **changes))
 
     def with_finding(self, **changes: Any) -> Sample:
-        """The first finding (clonic, present) changed."""
+        """The first finding (clonic, present) changed, and no onset order over its occurrences."""
         first = self.report.episodes[0]
-        changed = replace(first, findings=(replace(first.findings[0], **changes), *first.findings[1:]))
+        findings = (replace(first.findings[0], **changes), *first.findings[1:])
+        changed = replace(first, findings=findings, order=None)
         return self.with_report(episodes=(changed,))
 
     @property
@@ -215,6 +216,12 @@ class Sample:
 @pytest.fixture
 def sample() -> Sample:
     return Sample(full_report())
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, Any]:
+    """The sample's bundle, built once: copy it before changing it."""
+    return Sample(full_report()).bundle()
 
 
 @pytest.fixture
