@@ -21,7 +21,7 @@ class SiteProfile:
     """Base of this installation's full URLs, identifier namespaces and ids; two installations never share one."""
     application: str = "https://ictogram.example.org"
     """Base address at which people open this installation; links to videos start with it."""
-    video_path: str = "/v1/cases/{case_id}/recordings/{recording_id}/video"
+    video_path: str = "/cases/{case_id}/recordings/{recording_id}/video"
     """Path of a recording's video below `application`."""
     organization_reference: str = ""
     """Literal reference such as ``Organization/emu`` to a resource that the receiver holds already; empty: the site is
