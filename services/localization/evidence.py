@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from schemas.case import PatientContext
 from schemas.engine import EngineInfo
@@ -62,7 +62,7 @@ def load_source(address: str) -> EvidenceSource | None:
     source = factory()
     if not isinstance(source, EvidenceSource):
         raise InvalidRequestError(f"{address!r} is no evidence source: it lacks info() or aid().")
-    return cast("EvidenceSource", source)
+    return source
 
 
 def refusals(episodes: Sequence[Episode], context: PatientContext) -> tuple[str, ...]:
@@ -78,9 +78,7 @@ def refusals(episodes: Sequence[Episode], context: PatientContext) -> tuple[str,
     return tuple(reasons)
 
 
-def aid_for(
-    episodes: Sequence[Episode], context: PatientContext, source: EvidenceSource | None
-) -> LocalizationAid:
+def aid_for(episodes: Sequence[Episode], context: PatientContext, source: EvidenceSource | None) -> LocalizationAid:
     """The source's aid, or the refusal with all its reasons."""
     reasons = refusals(episodes, context)
     if source is None:

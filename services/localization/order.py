@@ -126,8 +126,8 @@ def _item(start: _Start, starts: Sequence[_Start]) -> OrderItem:
 def _reduced(starts: Sequence[_Start]) -> tuple[Precedence, ...]:
     """The certain pairs without those that follow from two others.
 
-    Between ``a`` and ``b`` lies a third when one begins certainly after ``a`` and certainly before ``b``; in an interval
-    order it is enough to ask the one that is over first among those after ``a``.
+    Between ``a`` and ``b`` lies a third when one begins certainly after ``a`` and certainly before ``b``; it is enough
+    to ask the one whose onset is over first among those after ``a``.
     """
     pairs: list[Precedence] = []
     for first in starts:
@@ -147,17 +147,23 @@ def _first_sign(episode: Episode, starts: Sequence[_Start]) -> tuple[str, str]:
     """The sign that began first, or why none is named: exactly one of the two is empty."""
     if not starts:
         return "", "No sign with an onset time was found in this episode."
-    if not episode.onset_captured:
-        return "", "The episode was already going on when it came into view, so its first sign was not seen."
-    others = starts[1:]
     first = starts[0]
-    if first.occurrence.censored_left or any(other.occurrence.censored_left for other in others):
-        return "", "At least one sign was already going on when the patient could first be judged."
-    rivals = [other for other in others if not first.precedes(other)]
-    if {other.occurrence.sign for other in rivals} - {first.occurrence.sign}:
-        return "", "Several signs may have begun first: their onset times overlap."
-    if not first.stated:
-        return "", "The earliest sign is only possible, not stated."
-    if episode.state_before is StateBefore.UNKNOWN:
-        return "", "The state before the episode, awake or apparently asleep, is not known."
-    return first.occurrence.sign, ""
+    rivals = {other.occurrence.sign for other in starts if not first.precedes(other)}
+    obstacles = (
+        (
+            not episode.onset_captured,
+            "The episode was already going on when it came into view, so its first sign was not seen.",
+        ),
+        (
+            any(start.occurrence.censored_left for start in starts),
+            "At least one sign was already going on when the patient could first be judged.",
+        ),
+        (rivals != {first.occurrence.sign}, "Several signs may have begun first: their onset times overlap."),
+        (not first.stated, "The earliest sign is only possible, not stated."),
+        (
+            episode.state_before is StateBefore.UNKNOWN,
+            "The state before the episode, awake or apparently asleep, is not known.",
+        ),
+    )
+    reason = next((words for stands, words in obstacles if stands), "")
+    return ("", reason) if reason else (first.occurrence.sign, "")

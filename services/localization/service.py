@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from schemas.case import PatientContext
 from schemas.engine import EngineInfo
@@ -38,7 +38,7 @@ class LocalizeJob:
 
     readings: tuple[RecordingReading, ...]
     """All recordings of the case."""
-    patient_context: PatientContext = PatientContext()
+    patient_context: PatientContext = field(default_factory=PatientContext)
     """The history."""
     initial_phase_s: float = 10.0
     """Length of the initial phase, seconds; see `services.localization.phases`."""
@@ -91,7 +91,6 @@ def ordered(episode: Episode, initial_phase_s: float) -> Episode:
 
 def _with_phases(finding: Finding, episode: Episode, initial_phase_s: float) -> Finding:
     occurrences = tuple(
-        replace(occurrence, phase=phase_of(occurrence, episode, initial_phase_s))
-        for occurrence in finding.occurrences
+        replace(occurrence, phase=phase_of(occurrence, episode, initial_phase_s)) for occurrence in finding.occurrences
     )
     return replace(finding, occurrences=occurrences)

@@ -60,9 +60,7 @@ class LocalizationServicer(localization_pb2_grpc.LocalizationServiceServicer):
 async def serve() -> None:
     """Run the service until SIGTERM."""
     settings = LocalizationSettings.load()
-    pool = ComputePool(
-        settings.slots, _LIMITS, preload=("services.localization.service",), service="localization"
-    )
+    pool = ComputePool(settings.slots, _LIMITS, preload=("services.localization.service",), service="localization")
     registration = server.Registration(
         DESCRIPTOR,
         localization_pb2_grpc.add_LocalizationServiceServicer_to_server,

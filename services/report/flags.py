@@ -80,7 +80,7 @@ def _episode_flags(episode: Episode) -> Iterable[SafetyFlag]:
 
 
 def longest_convulsion_s(episode: Episode) -> float:
-    """Longest run of visible convulsive movement, stated or possible, seconds; pauses up to `JOIN_GAP_S` are bridged."""
+    """Seconds of the longest run of visible convulsive movement, stated or possible; short pauses are bridged."""
     spans = sorted(
         Interval(occurrence.onset_s.lo, occurrence.offset_s.hi)
         for finding in episode.findings

@@ -103,7 +103,7 @@ def _episode(name: str, episode: Episode, gate: Gate) -> Iterable[Sentence]:
 
 
 def _by_reason(episodes: Sequence[Episode]) -> Iterable[Sentence]:
-    """One sentence per status and reason for the signs that share it in the same episodes; what no engine answers last."""
+    """One sentence per status and reason, for signs that share it in the same episodes; what no engine answers last."""
     for status, words in ((FindingStatus.NOT_TESTED, "Not tested"), (FindingStatus.NOT_ASSESSABLE, "Not assessable")):
         reasons = {finding.reason for one in episodes for finding in one.findings if finding.status is status}
         for reason in sorted(reasons, key=lambda one: (one is Reason.NO_ENGINE, one.value)):

@@ -26,7 +26,9 @@ VIDEO_ONLY = (
     "Video shows movement and posture only: what the patient felt, awareness, and the brain's activity are not in it. "
     "Being asleep cannot be told without EEG."
 )
-TIMES = "Times count from the first frame of each recording as it plays; \N{PLUS-MINUS SIGN} gives half the uncertainty."
+TIMES = (
+    "Times count from the first frame of each recording as it plays; \N{PLUS-MINUS SIGN} gives half the uncertainty."
+)
 PRONE = "Lying face down or still after a convulsion is flagged only where an engine measured it."
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.recording import Interval, Recording, Tri
+from schemas.recording import Interval, Recording, RecordingFacts, Tri
 from schemas.report import Sentence
 from schemas.semiology import (
     Episode,
@@ -35,7 +35,6 @@ from services.report.wording import (
     where,
 )
 
-
 NOTHING_SEEN = "Nothing seen does not exclude a seizure."
 
 _EPISODE_WORDS: dict[EpisodeState, str] = {
@@ -59,14 +58,15 @@ class Strand:
 
 
 def describe(inputs: Sequence[ReportInput], episodes: Sequence[Episode], gate: Gate) -> tuple[Sentence, ...]:
-    """The whole description: recordings without an episode first said so, then each episode in order."""
-    by_id = {item.recording.id: item for item in inputs}
+    """The whole description, recording by recording: its episodes in order, or that none was found in it."""
     sentences: list[Sentence] = []
+    numbered = list(enumerate(episodes, start=1))
     for item in inputs:
-        if not any(episode.recording_id == item.recording.id for episode in episodes):
+        mine = [(number, one) for number, one in numbered if one.recording_id == item.recording.id]
+        if not mine:
             sentences.append(_nothing_found(item))
-    for number, episode in enumerate(episodes, start=1):
-        sentences.extend(_episode(number, len(episodes), episode, by_id.get(episode.recording_id), gate))
+        for number, one in mine:
+            sentences.extend(_episode(number, len(episodes), one, item, gate))
     return tuple(sentences)
 
 
@@ -93,9 +93,9 @@ def is_shown(finding: Finding) -> bool:
     return finding.status in {FindingStatus.PRESENT, FindingStatus.POSSIBLE}
 
 
-def timed(recording: ReportInput | None) -> bool:
+def timed(facts: RecordingFacts) -> bool:
     """Whether durations may be stated: not when the video may be slow motion."""
-    return recording is not None and recording.intake.facts.slow_motion is not Tri.YES
+    return facts.slow_motion is not Tri.YES
 
 
 def _nothing_found(item: ReportInput) -> Sentence:
@@ -107,9 +107,7 @@ def _nothing_found(item: ReportInput) -> Sentence:
     return Sentence(text, (item.recording.id,))
 
 
-def _episode(
-    number: int, count: int, episode: Episode, item: ReportInput | None, gate: Gate
-) -> list[Sentence]:
+def _episode(number: int, count: int, episode: Episode, item: ReportInput, gate: Gate) -> list[Sentence]:
     sentences = [_bounds(number, count, episode, item)]
     if gate is Gate.CLOSED:
         return [*sentences, Sentence(NO_FINDINGS, (episode.id,))]
@@ -117,16 +115,16 @@ def _episode(
         shown_states = (one.id for one in episode.findings if tells_state(one.sign) and is_shown(one))
         text = f"Before it the patient was {STATE_WORDS[episode.state_before]}."
         sentences.append(Sentence(text, (episode.id, *shown_states)))
-    told = strands(episode, item.recording if item else None)
+    told = strands(episode, item.recording)
     if not told:
         return [*sentences, _no_sign(episode)]
-    sentences.extend(_in_order(episode, told, timed(item)))
+    sentences.extend(_in_order(episode, told, timed(item.intake.facts)))
     if episode.order and episode.order.first_sign:
         sentences.append(_first_sign(episode, episode.order.first_sign))
     return sentences
 
 
-def _bounds(number: int, count: int, episode: Episode, item: ReportInput | None) -> Sentence:
+def _bounds(number: int, count: int, episode: Episode, item: ReportInput) -> Sentence:
     name = f"Episode {number} of {count}" if count > 1 else "Episode"
     start = f"begins at {about(episode.onset_s)}"
     if not episode.onset_captured:
@@ -135,7 +133,7 @@ def _bounds(number: int, count: int, episode: Episode, item: ReportInput | None)
     if not episode.offset_captured:
         end = f"is still going on at {clock(episode.offset_s.lo)}, when the view of it ends"
     text = f"{name} (recording {episode.recording_id}): {_EPISODE_WORDS[episode.state]} {start} and {end}"
-    if episode.onset_captured and episode.offset_captured and timed(item):
+    if episode.onset_captured and episode.offset_captured and timed(item.intake.facts):
         text += f", after about {roughly(episode.offset_s.middle_s - episode.onset_s.middle_s)}"
     return Sentence(f"{text}.", (episode.id,))
 

@@ -35,7 +35,7 @@ def moment(occurrence: Occurrence, duration_s: float) -> float:
 
 
 def wanted(episodes: Sequence[Episode], job: ComposeJob) -> list[tuple[Occurrence, str, float]]:
-    """Occurrences to show with recording and time: first of each strand, present before possible, at most `max_stills`."""
+    """Occurrences to show, with recording and time: the first of each strand, present before possible."""
     by_id = {item.recording.id: item for item in job.recordings}
     found: list[tuple[bool, int, Occurrence, str, float]] = []
     for episode in episodes:

@@ -6,6 +6,7 @@ normal: what was not seen is "not seen", with the time over which it could have 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from schemas.catalogue import SignGroup, load_catalogue
@@ -69,6 +70,8 @@ _PART_WORDS: dict[BodyPart, str] = {
     BodyPart.TRUNK: "trunk",
 }
 
+_LOOSE = re.compile(r"(?<=\d) (?=(?:s|min|px|Hz)\b)|(?<=\N{PLUS-MINUS SIGN}) (?=\d)|(?<=\d) (?=\(\N{PLUS-MINUS SIGN})")
+
 _BOTH_WORDS: dict[Side, str] = {
     Side.BILATERAL_SYMMETRIC: "both sides alike",
     Side.BILATERAL_LEFT_GT: "both sides, more on the left",
@@ -99,6 +102,11 @@ def length(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def unbroken(text: str) -> str:
+    """The text with spaces that no line may end at: before a unit and inside an uncertainty."""
+    return _LOOSE.sub("\N{NO-BREAK SPACE}", text)
 
 
 def roughly(seconds: float) -> str:
@@ -138,7 +146,7 @@ def side_is_confirmed(occurrence: Occurrence, recording: Recording | None) -> bo
 
 
 def where(occurrence: Occurrence, *, confirmed: bool) -> str:
-    """Body part and side in words, such as ``right arm`` or ``to the patient's left (side unconfirmed)``; may be empty."""
+    """Body part and side in words, such as ``right arm`` or ``right arm (side unconfirmed)``; may be empty."""
     if occurrence.side_refers_to is SideRefersTo.NONE:
         return _PART_WORDS.get(occurrence.body_part, "")
     if occurrence.side is Side.UNDETERMINED:

@@ -66,7 +66,8 @@ LOSSES = ("People who cover each other are told apart by their outline only.",)
 
 _NO_ANSWER: Mapping[Reason, tuple[str, ...]] = {
     Reason.FACE_TOO_SMALL: (
-        "blank_stare", "close_eyes", "eye_blinking", "face_pulling", "face_twitching", "oral_automatisms", "eye_version",
+        "blank_stare", "close_eyes", "eye_blinking", "face_pulling", "face_twitching", "oral_automatisms",
+        "eye_version",
     ),
     Reason.NO_PRECEDING_ACTIVITY: ("behavioural_arrest",),
     Reason.NO_AUDIO: ("ictal_vocalization", "ictal_speech", "cough"),
@@ -272,7 +273,11 @@ def localized(
 ) -> LocalizationResult:
     """What the localization step makes of the readings."""
     job = LocalizeJob(readings() if given is None else given, history or context())
-    return localize(job, lambda fraction, stage, message: None)
+    return localize(job, _quiet)
+
+
+def _quiet(fraction: float, stage: str, message: str) -> None:
+    """Progress that nobody watches."""
 
 
 def job(

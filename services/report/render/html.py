@@ -12,9 +12,9 @@ from markupsafe import Markup
 from schemas.report import Report
 from services.report.narrative import NOTHING_SEEN
 from services.report.render.svg import PATTERNS, svg
-from services.report.render.timeline import lanes, overview
+from services.report.render.timeline import TIMELINE_LEGEND, lanes, overview
 from services.report.render.view import ReportView, view_of
-from services.report.wording import STATUS_WORDS
+from services.report.wording import STATUS_WORDS, unbroken
 
 PICTURE_WIDTH = 640.0
 
@@ -26,6 +26,7 @@ def render_html(report: Report, pictures: Mapping[str, bytes]) -> bytes:
         view=view,
         report=report,
         nothing_seen=NOTHING_SEEN,
+        legend=TIMELINE_LEGEND,
         patterns=Markup(PATTERNS),  # noqa: S704 (our own constant)
         overviews=_overviews(view),
         lanes={one.episode.id: Markup(svg(lanes(one, PICTURE_WIDTH))) for one in view.episodes},  # noqa: S704 (escaped)
@@ -60,4 +61,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = unbroken
     return environment.get_template("report.html.j2")

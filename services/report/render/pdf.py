@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from reportlab import rl_config
 from reportlab.lib.pagesizes import A4, LETTER
-from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageBreak, PageTemplate
+from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageTemplate
 
 from schemas.report import Report
 from services.report.job import PageSize
@@ -38,18 +38,18 @@ def render_pdf(report: Report, pictures: Mapping[str, bytes], page_size: PageSiz
     )
     frame = Frame(MARGIN, BOTTOM, width, size[1] - TOP - BOTTOM, 0, 0, 0, 0)
     document.addPageTemplates(
-        PageTemplate("report", [frame], onPage=lambda canvas, _: under_page(canvas, view), pagesize=size)
+        PageTemplate("report", [frame], onPage=lambda canvas, _: under_page(canvas, view, size), pagesize=size)
     )
-    document.build(_story(view, width, pictures), canvasmaker=canvas_class(view))
+    document.build(_story(view, width, pictures), canvasmaker=canvas_class(view, size[0]))
     return buffer.getvalue()
 
 
 def _story(view: ReportView, width: float, pictures: Mapping[str, bytes]) -> list[Flowable]:
     story = pdf_parts.first_page(view, width)
-    story.append(PageBreak())
     story += pdf_parts.coverage(view, width)
     for one in view.episodes:
         story += pdf_parts.episode(one, width, pictures)
+    story += pdf_parts.entered(view, width)
     story += pdf_parts.methods(view, width)
     story += pdf_parts.rationales(view)
     story.append(pdf_parts.sign_off(view, width))

@@ -15,7 +15,7 @@ TOP = 54.0
 BOTTOM = 50.0
 
 
-def canvas_class(view: ReportView) -> Callable[..., Canvas]:
+def canvas_class(view: ReportView, width: float) -> Callable[..., Canvas]:
     """A canvas that knows the number of pages before it writes their footers."""
 
     class Numbered(Canvas):  # type: ignore[misc]
@@ -30,16 +30,16 @@ def canvas_class(view: ReportView) -> Callable[..., Canvas]:
         def save(self) -> None:
             for number, state in enumerate(self._finished, start=1):
                 self.__dict__.update(state)
-                _footer(self, view, number, len(self._finished))
+                _footer(self, view, width, number, len(self._finished))
                 super().showPage()
             super().save()
 
     return Numbered
 
 
-def under_page(canvas: Canvas, view: ReportView) -> None:
+def under_page(canvas: Canvas, view: ReportView, size: tuple[float, float]) -> None:
     """Watermark and header, painted before the content."""
-    width, height = canvas._pagesize
+    width, height = size
     if not view.signed:
         canvas.saveState()
         canvas.translate(width / 2, height / 2)
@@ -51,17 +51,20 @@ def under_page(canvas: Canvas, view: ReportView) -> None:
     report = view.report
     canvas.setFont(STRONG, 8)
     canvas.setFillColor(INK)
-    canvas.drawString(MARGIN, height - 34, drawable(f"{patient_name(report)}  \N{MIDDLE DOT}  {report.subject.identifier}"))
+    canvas.drawString(
+        MARGIN, height - 34, drawable(f"{patient_name(report)}  \N{MIDDLE DOT}  {report.subject.identifier}")
+    )
     canvas.setFont(REGULAR, 8)
     canvas.setFillColor(MUTED)
-    canvas.drawRightString(width - MARGIN, height - 34, "ictogram \N{MIDDLE DOT} seizure video semiology \N{MIDDLE DOT} research use")
+    canvas.drawRightString(
+        width - MARGIN, height - 34, "ictogram \N{MIDDLE DOT} seizure video semiology \N{MIDDLE DOT} research use"
+    )
     canvas.setStrokeColor(RULE)
     canvas.setLineWidth(0.6)
     canvas.line(MARGIN, height - 40, width - MARGIN, height - 40)
 
 
-def _footer(canvas: Canvas, view: ReportView, number: int, count: int) -> None:
-    width, _ = canvas._pagesize
+def _footer(canvas: Canvas, view: ReportView, width: float, number: int, count: int) -> None:
     report = view.report
     canvas.setStrokeColor(RULE)
     canvas.setLineWidth(0.6)

@@ -6,16 +6,19 @@ import io
 from collections.abc import Mapping, Sequence
 
 from reportlab.lib.colors import HexColor, white
-from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, Spacer, Table
+from reportlab.platypus import CondPageBreak, Flowable, Image, KeepTogether, Paragraph, Spacer, Table
 
 from services.report.narrative import NOTHING_SEEN
 from services.report.render import pdf_style as styles
 from services.report.render.pdf_shapes import Mark, OrderStrip, Picture
 from services.report.render.pdf_style import markup
-from services.report.render.timeline import lanes, overview
+from services.report.render.timeline import TIMELINE_LEGEND, lanes, overview
 from services.report.render.view import EpisodeView, RecordingView, ReportView, Row, Withheld
 from services.report.wording import STATUS_WORDS
 
+_BULLET = "\N{BULLET}"
+_ROOM, _STILL_ROOM = 72.0, 150.0
+"""Points that must be left on a page for a section to begin there."""
 _FLAT = [
     ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 4),
     ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
@@ -29,14 +32,16 @@ def title_block(view: ReportView, width: float) -> list[Flowable]:
     stand = "signed" if view.signed else "UNSIGNED"
     stamp = Paragraph(
         markup(f"{stand} \N{MIDDLE DOT} {report.status.value} \N{MIDDLE DOT} version {report.version}"),
-        styles.style(9, strong=True, colour=styles.ACCENT if view.signed else styles.WARN),
+        styles.style(9, strong=True, colour=styles.ACCENT if view.signed else styles.WARN, right=True),
     )
     head = Table([[Paragraph("Seizure video: semiology report", styles.TITLE), stamp]], colWidths=[width - 150, 150])
-    head.setStyle([*_FLAT, ("VALIGN", (0, 0), (-1, -1), "BOTTOM"), ("ALIGN", (1, 0), (1, 0), "RIGHT")])
+    head.setStyle([*_FLAT, ("VALIGN", (0, 0), (-1, -1), "BOTTOM")])
     parts: list[Flowable] = [head, Spacer(0, 4), _banner(view, width), Spacer(0, 5)]
     notices = list(view.notices)
     if not view.signed:
-        notices.insert(0, "UNSIGNED: written by software, not yet read by a clinician. Research use; not for acting on alone.")
+        notices.insert(
+            0, "UNSIGNED: written by software, not yet read by a clinician. Research use; not for acting on alone."
+        )
     parts.append(_box([Paragraph(markup(text), styles.style(9.2, strong=True, after=0)) for text in notices],
                       width, styles.NOTE, styles.NOTE_PAPER))  # fmt: skip
     if report.flags:
@@ -48,31 +53,35 @@ def first_page(view: ReportView, width: float) -> list[Flowable]:
     """For the referring physician: what was looked at, conclusion, ordered description, what was not captured."""
     report = view.report
     parts = title_block(view, width)
-    parts.append(Paragraph("What was looked at", styles.HEADING))
+    parts += _heading("What was looked at, and what could not be")
     for one in view.recordings:
         mine = [episode for episode in view.episodes if episode.episode.recording_id == one.recording.recording.id]
-        parts.append(KeepTogether([Paragraph(markup(f"{one.summary}."), styles.SMALL), Picture(overview(one, mine, width))]))
-    parts.append(Paragraph("Conclusion", styles.HEADING))
+        parts.append(
+            KeepTogether([Paragraph(markup(f"{one.summary}."), styles.SMALL), Picture(overview(one, mine, width))])
+        )
+    parts += [_sentence(sentence.text) for sentence in view.not_captured]
+    parts += _heading("Conclusion")
     conclusion = report.sign_off.conclusion if report.sign_off else "None yet: it is typed by the clinician who signs."
     parts.append(Paragraph(markup(conclusion), styles.BODY if report.sign_off else styles.QUIET))
-    parts.append(Paragraph("What was seen, in order", styles.HEADING))
-    parts += [_sentence(sentence.text) for sentence in report.description]
-    parts.append(Paragraph("What was not captured or could not be judged", styles.HEADING))
-    parts += [_sentence(sentence.text) for sentence in report.not_captured]
+    parts += _heading("What was seen, in order")
+    parts += [
+        Paragraph(markup(sentence.text), styles.LEAD) if leads else _sentence(sentence.text)
+        for sentence, leads in view.description
+    ]
+    if view.not_judged:
+        parts += _heading("Signs that could not be judged")
+        parts += [_sentence(sentence.text, small=True) for sentence in view.not_judged]
     parts.append(Paragraph(markup(NOTHING_SEEN), styles.EVIDENT))
     return parts
 
 
 def coverage(view: ReportView, width: float) -> list[Flowable]:
     """Recording by recording: what it is and what could not be judged in it."""
-    parts: list[Flowable] = [Paragraph("Coverage", styles.HEADING)]
-    for one in view.recordings:
-        parts.append(KeepTogether(_recording(one, width)))
-    return parts
+    return [*_heading("Coverage in detail"), *(KeepTogether(_recording(one, width)) for one in view.recordings)]
 
 
 def _recording(one: RecordingView, width: float) -> list[Flowable]:
-    gaps = one.gaps or (("nothing was left out", ""),)
+    gaps = one.gaps or (("no gap was found", ""),)
     left = _pairs(one.facts, width * 0.5)
     right = _pairs([("Not judged because", "for"), *gaps], width * 0.5)
     table = Table([[left, right]], colWidths=[width * 0.54, width * 0.46])
@@ -88,7 +97,7 @@ def episode(view: EpisodeView, width: float, pictures: Mapping[str, bytes]) -> l
             [
                 Paragraph(markup(f"{view.heading}: {view.bounds}"), styles.HEADING),
                 Picture(shapes),
-                legend(width),
+                Paragraph(markup(TIMELINE_LEGEND), styles.QUIET),
             ]
         )
     ]
@@ -99,21 +108,12 @@ def episode(view: EpisodeView, width: float, pictures: Mapping[str, bytes]) -> l
             f"Dashed: possible. {view.order_note}"
         )
         parts.append(KeepTogether([*strip, Paragraph(markup(note), styles.QUIET)]))
-    parts += [Paragraph("Findings", styles.SUBHEADING), *_findings(view, width)]
+    parts += [CondPageBreak(_ROOM), Paragraph("Findings", styles.SUBHEADING), *_findings(view, width)]
     stills = [_still(pictures[still.occurrence_id], caption, width) for still, caption in view.stills
               if still.occurrence_id in pictures]  # fmt: skip
     if stills:
-        parts += [Paragraph("Evidence stills", styles.SUBHEADING), *_grid(stills, width)]
+        parts += [CondPageBreak(_STILL_ROOM), Paragraph("Evidence stills", styles.SUBHEADING), *_grid(stills, width)]
     return parts
-
-
-def legend(width: float) -> Flowable:
-    """What the marks of the timeline mean."""
-    words = (
-        "Solid: present. Striped: possible. Outline only: start or end uncertain. Cross-hatched: could not be judged. "
-        "?: side unconfirmed. Times in minutes and seconds from the recording's first frame."
-    )
-    return Paragraph(markup(words), styles.QUIET)
 
 
 def _findings(view: EpisodeView, width: float) -> list[Flowable]:
@@ -133,7 +133,7 @@ def _rows(rows: Sequence[Row], width: float) -> Table:
         [
             Mark(row.status),
             Paragraph(STATUS_WORDS[row.status], styles.CELL_STRONG),
-            [Paragraph(markup(row.title), styles.CELL_STRONG), *([Paragraph(markup(row.place), styles.CELL_QUIET)] if row.place else [])],
+            [Paragraph(markup(row.title), styles.CELL_STRONG), Paragraph(markup(row.place), styles.CELL_QUIET)],
             Paragraph(markup(row.onset), styles.CELL),
             Paragraph(markup(row.offset), styles.CELL),
             Paragraph(markup(row.duration), styles.CELL),
@@ -168,23 +168,32 @@ def _groups(groups: Sequence[Withheld], width: float) -> Table:
     return table
 
 
+def entered(view: ReportView, width: float) -> list[Flowable]:
+    """Testing and interventions that people entered; nothing when there are none."""
+    if not view.entered:
+        return []
+    head = [Paragraph(text, styles.LABEL) for text in ("When", "What", "Asked", "Response", "Entered by")]
+    body = [[Paragraph(markup(cell), styles.CELL) for cell in cells] for cells in view.entered]
+    table = Table([head, *body], colWidths=_shares(width, (0.2, 0.18, 0.24, 0.24, 0.14)), repeatRows=1)
+    table.setStyle([*_FLAT, *_lines(len(body))])
+    return [*_heading("Testing and interventions, entered by people"), table]
+
+
 def methods(view: ReportView, width: float) -> list[Flowable]:
     """Localization aid or refusal, engines with versions, limits."""
     report = view.report
-    parts: list[Flowable] = [
-        Paragraph("Regions reported with these signs (symptomatogenic, not epileptogenic, zone)", styles.HEADING)
-    ]
+    parts = _heading("Regions reported with these signs (symptomatogenic, not epileptogenic, zone)")
     if report.aid.refusal:
         parts.append(Paragraph(markup(f"Not given. {report.aid.refusal}"), styles.BODY))
     parts += [_sentence(note) for note in report.aid.notes]
-    parts.append(Paragraph("Methods and versions", styles.HEADING))
+    parts += _heading("Methods and versions")
     head = [Paragraph(text, styles.LABEL) for text in ("Engine", "Version", "Learned from", "Digest (SHA-256)")]
     body = [[Paragraph(markup(cell if column < 3 else f"{cell[:16]}\N{HORIZONTAL ELLIPSIS}"), styles.CELL)
              for column, cell in enumerate(engine)] for engine in view.engines]  # fmt: skip
     table = Table([head, *body], colWidths=_shares(width, (0.26, 0.14, 0.3, 0.3)), repeatRows=1)
     table.setStyle([*_FLAT, *_lines(len(body))])
     parts += [table, Paragraph(markup(view.versions), styles.QUIET)]
-    parts += [Paragraph("Limits", styles.HEADING), *(_sentence(limit) for limit in report.limits)]
+    parts += [*_heading("Limits"), *(_sentence(limit) for limit in report.limits)]
     return parts
 
 
@@ -193,10 +202,10 @@ def rationales(view: ReportView) -> list[Flowable]:
     rows = [(one, row) for one in view.episodes for row in one.rows if row.rationale]
     if not rows:
         return []
-    parts: list[Flowable] = [Paragraph("Measured, in the engines' own words (machine-written)", styles.HEADING)]
+    parts = _heading("Measured, in the engines' own words (machine-written)")
     for one, row in rows:
         lead = f"<b>{markup(f'Episode {one.number}, {row.title}')}</b> ({markup(row.score)}): " if row.score else ""
-        parts.append(Paragraph(lead + markup(row.rationale), styles.style(8, indent=11, bullet=1, after=1.5), bulletText="\N{EN DASH}"))
+        parts.append(Paragraph(lead + markup(row.rationale), styles.ITEM_SMALL, bulletText=_BULLET))
     return parts
 
 
@@ -218,7 +227,9 @@ def sign_off(view: ReportView, width: float) -> Flowable:
 
 
 def _banner(view: ReportView, width: float) -> Table:
-    cells = [[Paragraph(markup(label), styles.LABEL), Paragraph(markup(value), styles.VALUE)] for label, value in view.banner]
+    cells = [
+        [Paragraph(markup(label), styles.LABEL), Paragraph(markup(value), styles.VALUE)] for label, value in view.banner
+    ]
     rows = [cells[index : index + 3] for index in range(0, len(cells), 3)]
     table = Table(rows, colWidths=_shares(width, (0.38, 0.34, 0.28)))
     table.setStyle(
@@ -236,7 +247,9 @@ def _flags(view: ReportView, width: float) -> Table:
     lines = []
     for flag in view.report.flags:
         place = f" Episode {numbers[flag.episode_id]}." if flag.episode_id in numbers else ""
-        lines.append(Paragraph(markup(f"{flag.text}{place}"), styles.style(9.2, strong=True, after=0, colour=styles.WARN)))
+        lines.append(
+            Paragraph(markup(f"{flag.text}{place}"), styles.style(9.2, strong=True, after=0, colour=styles.WARN))
+        )
     return _box(lines, width, styles.WARN, styles.WARN_PAPER)
 
 
@@ -253,7 +266,9 @@ def _box(lines: Sequence[Flowable], width: float, edge: HexColor, paper: HexColo
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], width: float) -> Table:
-    rows = [[Paragraph(markup(label), styles.CELL_QUIET), Paragraph(markup(value), styles.CELL)] for label, value in pairs]
+    rows = [
+        [Paragraph(markup(label), styles.CELL_QUIET), Paragraph(markup(value), styles.CELL)] for label, value in pairs
+    ]
     table = Table(rows, colWidths=[width * 0.38, width * 0.6])
     table.setStyle(_FLAT)
     return table
@@ -277,8 +292,13 @@ def _grid(cells: Sequence[list[Flowable]], width: float) -> list[Flowable]:
     return tables
 
 
-def _sentence(text: str) -> Paragraph:
-    return Paragraph(markup(text), styles.ITEM, bulletText="\N{EN DASH}")
+def _heading(text: str) -> list[Flowable]:
+    """A heading that does not stand alone at the foot of a page."""
+    return [CondPageBreak(_ROOM), Paragraph(markup(text), styles.HEADING)]
+
+
+def _sentence(text: str, *, small: bool = False) -> Paragraph:
+    return Paragraph(markup(text), styles.ITEM_SMALL if small else styles.ITEM, bulletText=_BULLET)
 
 
 def _shares(width: float, shares: Sequence[float]) -> list[float]:
@@ -287,5 +307,3 @@ def _shares(width: float, shares: Sequence[float]) -> list[float]:
 
 def _lines(count: int) -> list[tuple[object, ...]]:
     return [("LINEBELOW", (0, 0), (-1, 0), 0.8, styles.INK), ("LINEBELOW", (0, 1), (-1, count), 0.4, styles.RULE)]
-
-

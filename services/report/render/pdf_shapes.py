@@ -24,15 +24,12 @@ class Mark(Flowable):  # type: ignore[misc]
         self.status = status
         self.width = self.height = size
 
-    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
-        return self.width, self.height
-
     def draw(self) -> None:
         draw_mark(self.canv, self.status, 0.0, 0.0, self.width)
 
 
 def draw_mark(canvas: PdfCanvas, status: FindingStatus, x: float, y: float, size: float) -> None:
-    """Filled disc, half disc, ring, struck square, triangle: present, possible, not seen, not assessable, not tested."""
+    """Disc, half disc, ring, struck square, triangle: present, possible, not seen, not assessable, not tested."""
     half, radius = size / 2, size / 2 - 0.5
     canvas.saveState()
     canvas.setLineWidth(1.0)
@@ -66,9 +63,6 @@ class Picture(Flowable):  # type: ignore[misc]
         super().__init__()
         self.shapes = shapes
         self.width, self.height = shapes.width, shapes.height
-
-    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
-        return self.width, self.height
 
     def draw(self) -> None:
         for rect in self.shapes.rects:
@@ -155,9 +149,6 @@ class OrderStrip(Flowable):  # type: ignore[misc]
         rows = -(-len(self.chips) // self.COLUMNS)
         self.height = rows * (self.CHIP_HEIGHT + self.ROW_GAP)
 
-    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
-        return self.width, self.height
-
     def draw(self) -> None:
         for index, chip in enumerate(self.chips):
             row, column = divmod(index, self.COLUMNS)
@@ -182,9 +173,10 @@ class OrderStrip(Flowable):  # type: ignore[misc]
         canvas.drawCentredString(x + 11, y + self.CHIP_HEIGHT / 2 - 3, chip.place)
         lines = [chip.title, chip.detail, chip.onset]
         for number, line in enumerate(line for line in lines if line):
-            canvas.setFont(STRONG if number == 0 else REGULAR, 7.4 if number == 0 else 6.8)
+            font, size = (REGULAR, 6.8) if number else (STRONG, 7.4)
+            canvas.setFont(font, size)
             canvas.setFillColor(INK if number == 0 else MUTED)
-            canvas.drawString(left, y + self.CHIP_HEIGHT - 11 - 9.5 * number, _fitted(canvas, line, room))
+            canvas.drawString(left, y + self.CHIP_HEIGHT - 11 - 9.5 * number, _fitted(canvas, line, font, size, room))
 
     def _link(self, x: float, y: float, *, certain: bool) -> None:
         canvas = self.canv
@@ -208,11 +200,11 @@ class OrderStrip(Flowable):  # type: ignore[misc]
         canvas.restoreState()
 
 
-def _fitted(canvas: PdfCanvas, text: str, room: float) -> str:
-    """The text, cut with an ellipsis where it does not fit into `room` points in the canvas's current font."""
+def _fitted(canvas: PdfCanvas, text: str, font: str, size: float, room: float) -> str:
+    """The text, cut with an ellipsis where it does not fit into `room` points."""
     text = drawable(text)
-    if canvas.stringWidth(text, canvas._fontname, canvas._fontsize) <= room:
+    if canvas.stringWidth(text, font, size) <= room:
         return text
-    while text and canvas.stringWidth(f"{text}\N{HORIZONTAL ELLIPSIS}", canvas._fontname, canvas._fontsize) > room:
+    while text and canvas.stringWidth(f"{text}\N{HORIZONTAL ELLIPSIS}", font, size) > room:
         text = text[:-1]
     return f"{text.rstrip()}\N{HORIZONTAL ELLIPSIS}"

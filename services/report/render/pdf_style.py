@@ -11,9 +11,12 @@ from importlib import resources
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
+from reportlab.lib.enums import TA_LEFT, TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
+
+from services.report.wording import unbroken
 
 REGULAR = "SourceSansPro"
 STRONG = "SourceSansPro-Semibold"
@@ -30,7 +33,7 @@ WARN = HexColor(0x9B1C1C)
 WARN_PAPER = HexColor(0xFBEDED)
 NOTE = HexColor(0x8A5A00)
 NOTE_PAPER = HexColor(0xFFF6E0)
-WATERMARK = HexColor(0xE9ECEF)
+WATERMARK = HexColor(0xEBEEF1)
 
 
 @cache
@@ -55,7 +58,7 @@ def drawable(text: str) -> str:
 
 def markup(text: str) -> str:
     """Plain text as it may stand inside a paragraph."""
-    return escape(drawable(text))
+    return escape(drawable(unbroken(text)))
 
 
 def style(
@@ -68,6 +71,7 @@ def style(
     leading: float | None = None,
     indent: float = 0.0,
     bullet: float = 0.0,
+    right: bool = False,
 ) -> ParagraphStyle:
     """A paragraph style; sizes in points."""
     return ParagraphStyle(
@@ -80,6 +84,7 @@ def style(
         spaceAfter=after,
         leftIndent=indent,
         bulletIndent=bullet,
+        alignment=TA_RIGHT if right else TA_LEFT,
         splitLongWords=1,
         allowWidows=0,
         allowOrphans=0,
@@ -97,5 +102,7 @@ CELL_STRONG = style(8.4, strong=True, after=0)
 CELL_QUIET = style(7.8, colour=MUTED, after=0)
 LABEL = style(7, colour=MUTED, after=0)
 VALUE = style(10, strong=True, after=0)
-ITEM = style(indent=11, bullet=1, after=2.2)
+ITEM = style(indent=11, bullet=2, after=1.8)
+ITEM_SMALL = style(8, indent=11, bullet=2, after=1.4)
+LEAD = style(strong=True, before=3, after=1.8)
 EVIDENT = style(10.5, strong=True, before=5, after=2)

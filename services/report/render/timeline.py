@@ -65,6 +65,12 @@ class Canvas:
     """The same in words, for those who cannot see the picture."""
 
 
+TIMELINE_LEGEND = (
+    "Solid: present. Striped: possible. Outline only: start or end uncertain. Cross-hatched: could not be judged. "
+    "?: side unconfirmed. Times in minutes and seconds from the recording's first frame."
+)
+"""What the marks of the timeline mean."""
+
 LANE = 15.0
 BAR = 8.0
 AXIS = 16.0
@@ -87,13 +93,14 @@ def overview(view: RecordingView, episodes: Sequence[EpisodeView], width: float)
     """A whole recording on one line: what could not be judged, and where the episodes lie."""
     recording = view.recording
     scale = _Scale(Interval(0.0, max(recording.coverage.duration_s, 0.1)), 2.0, width - 4.0)
-    rects = [Rect(scale.left, 12.0, scale.width, 14.0, Fill.TRACK), *_gaps(recording, scale, 12.0, 14.0)]
+    rects = [Rect(scale.left, 12.0, scale.width, 14.0, Fill.TRACK)]
     labels = _ticks(scale, 26.0)
     for one in episodes:
         lo, hi = one.episode.onset_s.lo, one.episode.offset_s.hi
         rects.append(Rect(scale.x(lo), 10.0, max(scale.x(hi) - scale.x(lo), 1.5), 18.0, Fill.EPISODE))
         centre = min(max((scale.x(lo) + scale.x(hi)) / 2, 24.0), width - 24.0)
         labels.append(Label(centre, 8.0, f"episode {one.number}", anchor="middle", strong=True))
+    rects += _gaps(recording, scale, 16.0, 6.0)
     return Canvas(width, 26.0 + AXIS, tuple(rects), tuple(labels), view.summary)
 
 

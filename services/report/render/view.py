@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from schemas.recording import Tri
 from schemas.report import EvidenceStill, Report, ReportedRecording, Sentence
 from schemas.semiology import Episode, Finding, FindingStatus, OrderItem, Reason, Side
 from services.report.agegate import AGE_UNKNOWN, NO_FINDINGS, UNVALIDATED
 from services.report.gaps import seconds_by_reason
-from services.report.narrative import Strand, strands
+from services.report.narrative import Strand, strands, timed
 from services.report.wording import (
     PHASE_WORDS,
     REASON_WORDS,
@@ -117,11 +118,15 @@ class ReportView:
     notices: tuple[str, ...]
     """What the age gate has to say, above everything else."""
     recordings: tuple[RecordingView, ...]
+    description: tuple[tuple[Sentence, bool], ...]
+    """The ordered description; true where an episode or a recording begins."""
     not_captured: tuple[Sentence, ...]
     """What recordings and episodes lack; stands above the findings."""
     not_judged: tuple[Sentence, ...]
     """Signs that could not be judged."""
     episodes: tuple[EpisodeView, ...]
+    entered: tuple[tuple[str, str, str, str, str], ...]
+    """Tests and interventions in time order: when, what, asked, response, entered by."""
     engines: tuple[tuple[str, str, str, str], ...]
     """Name, version, training, digest."""
     versions: str
@@ -137,16 +142,38 @@ def view_of(report: Report) -> ReportView:
         signed=report.sign_off is not None,
         banner=_banner(report),
         notices=tuple(one for one in (NO_FINDINGS, UNVALIDATED, AGE_UNKNOWN) if one in report.limits),
+        description=_led(report.description),
         not_captured=tuple(one for one in report.not_captured if one not in about_signs),
         not_judged=about_signs,
         recordings=tuple(_recording(recording) for recording in report.recordings),
         episodes=tuple(_episode(report, number, one) for number, one in enumerate(report.episodes, start=1)),
+        entered=_entered(report),
         engines=tuple((one.name, one.version, one.training or "not stated", one.digest) for one in report.engines),
         versions=(
             f"Sign catalogue {report.catalogue_version}; report schema {report.schema_version}; "
             f"case {report.case_id}; run {report.run_id}."
         ),
     )
+
+
+def _entered(report: Report) -> tuple[tuple[str, str, str, str, str], ...]:
+    tests = [(one.recording_id, one.at_s, (one.kind, one.prompt, one.response, one.entered_by)) for one in report.tests]
+    done = [(one.recording_id, one.at_s, (one.kind, "", "", one.entered_by)) for one in report.interventions]
+    return tuple(
+        (f"{recording_id}, {about(at_s)}", *cells)
+        for recording_id, at_s, cells in sorted(tests + done, key=lambda one: (one[0], one[1].middle_s))
+    )
+
+
+def _led(sentences: Sequence[Sentence]) -> tuple[tuple[Sentence, bool], ...]:
+    """Each sentence, and whether it is the first that rests on its episode or recording alone."""
+    seen: set[str] = set()
+    led = []
+    for one in sentences:
+        first = len(one.source_ids) == 1 and "-" not in one.source_ids[0].partition("-")[2]
+        led.append((one, first and one.source_ids[0] not in seen))
+        seen.add(one.source_ids[0])
+    return tuple(led)
 
 
 def patient_name(report: Report) -> str:
@@ -163,8 +190,14 @@ def _banner(report: Report) -> tuple[tuple[str, str], ...]:
         ("Born", subject.birth_date or "not given"),
         ("Sex", subject.sex or "not given"),
         ("Order", order.identifier if order else "none"),
-        ("Written", report.created_at.replace("T", " ")),
+        ("Written", _instant(report.created_at)),
     )
+
+
+def _instant(at: str) -> str:
+    """An RFC 3339 instant to the minute, in the zone that it was given in."""
+    moment = datetime.fromisoformat(at)
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
 
 
 def _recording(reported: ReportedRecording) -> RecordingView:
@@ -194,7 +227,7 @@ def _recording(reported: ReportedRecording) -> RecordingView:
 def _episode(report: Report, number: int, episode: Episode) -> EpisodeView:
     reported = next((one for one in report.recordings if one.recording.id == episode.recording_id), None)
     told = strands(episode, reported.recording if reported else None)
-    durations = reported is not None and reported.facts.slow_motion is not Tri.YES
+    durations = reported is not None and timed(reported.facts)
     rows = [_row(strand, durations) for strand in told]
     heading = f"Episode {number}" if len(report.episodes) > 1 else "Episode"
     return EpisodeView(
@@ -207,7 +240,7 @@ def _episode(report: Report, number: int, episode: Episode) -> EpisodeView:
         withheld=_withheld(episode.findings),
         chips=_chips(episode, reported),
         order_note=_order_note(episode),
-        stills=_stills(report, episode, told),
+        stills=_stills(report, told),
     )
 
 
@@ -223,7 +256,9 @@ def _row(strand: Strand, durations: bool) -> Row:
     count = len(strand.occurrences)
     whole = durations and count == 1 and not first.censored_left and not first.censored_right
     seconds = max(first.offset_s.middle_s - first.onset_s.middle_s, 0.0)
-    score = "" if finding.score is None else f"score {finding.score:.2f}, {'' if finding.calibrated else 'not '}calibrated"
+    score = (
+        "" if finding.score is None else f"score {finding.score:.2f}, {'' if finding.calibrated else 'not '}calibrated"
+    )
     return Row(
         status=finding.status,
         title=title(finding.sign),
@@ -300,9 +335,7 @@ def _order_note(episode: Episode) -> str:
     return f"No first sign is named. {episode.order.first_sign_reason}"
 
 
-def _stills(
-    report: Report, episode: Episode, told: Sequence[Strand]
-) -> tuple[tuple[EvidenceStill, str], ...]:
+def _stills(report: Report, told: Sequence[Strand]) -> tuple[tuple[EvidenceStill, str], ...]:
     strand_of = {one.id: strand for strand in told for one in strand.occurrences}
     made = []
     for still in report.evidence:

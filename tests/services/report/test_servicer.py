@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 from ictogram.localization.v1 import localization_pb2, localization_pb2_grpc
-from ictogram.model.v1 import case_pb2, report_pb2 as model_report_pb2
+from ictogram.model.v1 import case_pb2
+from ictogram.model.v1 import report_pb2 as model_report_pb2
 from ictogram.report.v1 import report_pb2, report_pb2_grpc
 from ictogram.work.v1 import work_pb2
 
@@ -47,7 +48,9 @@ async def _journey(root: str) -> tuple[LocalizationResult, ReportFiles, work_pb2
             info = await stub.GetInfo(work_pb2.GetInfoRequest(), timeout=20)
             order = localization_pb2_grpc.LocalizationServiceStub(channel)
             ordered = [e async for e in stream_call_aio(order.Localize, _localize(root), timeout_s=120)][-1].result
-            written = [e async for e in stream_call_aio(stub.Compose, _compose(root, ordered), timeout_s=120)][-1].result
+            written = [e async for e in stream_call_aio(stub.Compose, _compose(root, ordered), timeout_s=120)][
+                -1
+            ].result
     finally:
         await server.stop()
         await pool.close()
