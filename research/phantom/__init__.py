@@ -27,6 +27,7 @@ def make(script: str | Path, seed: int, out: Path, *, size: tuple[int, int] = (6
 
     Raises:
         InvalidRequestError: a name, file or option breaks a rule.
+
     """
     from research.phantom.render import render
     from research.phantom.script import load_script

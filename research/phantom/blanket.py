@@ -15,9 +15,17 @@ from research.phantom.skeleton import MATTRESS_TOP_M
 Plane = NDArray[np.float32]
 
 CELL_M = 0.025
-X0_M, X1_M = -0.60, 0.60
-Y0_M, Y1_M = -0.10, 1.75
+X0_M, X1_M = -0.65, 0.65
+Y0_M, Y1_M = -0.10, 1.85
 THICKNESS_M = 0.015
+FOOT_Y_M = -0.03
+"""The cloth is tucked in behind the footboard."""
+WALK_STEPS = 14
+
+
+def _sample(field: Plane, x: Plane, y: Plane) -> Plane:
+    """Values of a field at fractional columns and rows; edges repeat."""
+    return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
 
 
 @dataclass(slots=True)
@@ -37,9 +45,8 @@ class Blanket:
         self.rays = self.camera.rays(self.step).astype(np.float32)
         self.x = np.arange(X0_M, X1_M + 1e-6, CELL_M, dtype=np.float32)[None, :]
         self.y = np.arange(Y0_M, Y1_M + 1e-6, CELL_M, dtype=np.float32)[:, None]
-        over_edge = np.maximum(np.abs(self.x) - 0.47, 0) + 0 * self.y
-        foot = np.maximum(-self.y - 0.0, 0) + 0 * self.x
-        self.base = (MATTRESS_TOP_M + THICKNESS_M - 2.6 * over_edge - 2.6 * foot).astype(np.float32)
+        over_edge = np.maximum(np.abs(self.x) - 0.52, 0) + 0 * self.y
+        self.base = (MATTRESS_TOP_M + THICKNESS_M - 3.2 * over_edge).astype(np.float32)
 
     def drape(self, starts: NDArray[np.float64], ends: NDArray[np.float64], radii: NDArray[np.float64]) -> Plane:
         """Height (m) over the grid with capsules lying under the cloth; starts and ends (m, 3), radii (m, 2)."""
@@ -52,9 +59,9 @@ class Blanket:
             away = np.hypot(self.x - np.float32(xa) - s * np.float32(ex), self.y - np.float32(ya) - s * np.float32(ey))
             radius = np.float32(ra) + s * np.float32(rb - ra)
             top = np.float32(za) + s * np.float32(zb - za) + radius + np.float32(THICKNESS_M)
-            slope = np.maximum(away - radius * np.float32(0.5), 0) * np.float32(1.05)
+            slope = np.maximum(away - radius * np.float32(0.6), 0) * np.float32(0.95)
             height = np.maximum(height, top - slope)
-        return np.asarray(cv2.GaussianBlur(height, (0, 0), 1.1), dtype=np.float32)
+        return np.asarray(cv2.GaussianBlur(height, (0, 0), 1.3), dtype=np.float32)
 
     def height_at(self, height: Plane, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Height of the cloth under world points (m, 3); minus infinity beyond it."""
@@ -76,24 +83,41 @@ class Blanket:
         rows, columns = self._window(top_y)
         rays = self.rays[rows, columns]
         eye = self.camera.position.astype(np.float32)
-        highest = float(height.max()) + 0.01
-        start = (highest - eye[2]) / rays[..., 2]
+        coarse, over = self._search(height, eye, rays[::2, ::2])
+        size = (rays.shape[1], rays.shape[0])
+        # The coarse map has its samples on every second ray, so the fine ray i lies at i / 2 of it.
+        half_x = (np.arange(size[0]) / 2).astype(np.float32)
+        half_y = (np.arange(size[1]) / 2).astype(np.float32)
+        at_x, at_y = np.broadcast_to(half_x, size[::-1]), np.broadcast_to(half_y[:, None], size[::-1])
+        distance = self._refine(height, eye, rays, _sample(coarse, at_x, at_y))
+        cover = _sample(over.astype(np.float32), at_x, at_y)
+        self._lay(canvas, height, top_y, rows, columns, eye, rays, distance, cover)
+
+    def _search(self, height: Plane, eye: Plane, rays: Plane) -> tuple[Plane, NDArray[np.bool_]]:
+        """Distance at which each ray first meets the cloth, and whether it does, by walking and halving."""
+        start = (float(height.max()) + 0.01 - eye[2]) / rays[..., 2]
         stop = (0.38 - eye[2]) / rays[..., 2]
-        distance, over = start, np.zeros(start.shape, bool)
+        over = np.zeros(start.shape, bool)
         found, before = stop.copy(), start.copy()
-        steps = 14
-        for index in range(1, steps + 1):
-            distance = start + (stop - start) * np.float32(index / steps)
+        for index in range(1, WALK_STEPS + 1):
+            distance: Plane = start + (stop - start) * np.float32(index / WALK_STEPS)
             below = self._gap(height, eye, rays, distance) < 0
-            fresh = below & ~over
-            found = np.where(fresh, distance, found)
+            found = np.where(below & ~over, distance, found)
             over |= below
             before = np.where(over, before, distance)
         for _ in range(4):
             middle = (found + before) / 2
             below = self._gap(height, eye, rays, middle) < 0
             found, before = np.where(below, middle, found), np.where(below, before, middle)
-        self._lay(canvas, height, top_y, rows, columns, eye, rays, found, over)
+        return (found + before) / 2, over
+
+    def _refine(self, height: Plane, eye: Plane, rays: Plane, distance: Plane) -> Plane:
+        """One secant step towards the cloth, at most 4 cm, so that the pattern on it moves smoothly."""
+        gap = self._gap(height, eye, rays, distance)
+        further = distance + np.clip(gap, -0.04, 0.04)
+        change = self._gap(height, eye, rays, further) - gap
+        step = np.where(np.abs(change) > 1e-5, -gap * (further - distance) / np.where(change == 0, 1, change), 0)
+        return np.asarray(distance + np.clip(step, -0.04, 0.04), dtype=np.float32)
 
     def _gap(self, height: Plane, eye: Plane, rays: Plane, distance: Plane) -> Plane:
         """How far the point on each ray is above the cloth."""
@@ -104,7 +128,7 @@ class Blanket:
 
     def _shade(self, canvas: Canvas, height: Plane) -> Plane:
         """Brightness over the grid from the slope of the cloth and its folds, four times as fine as the grid."""
-        fine = cv2.resize(height, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+        fine: Plane = np.asarray(cv2.resize(height, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC), np.float32)
         slope_x = cv2.Sobel(fine, cv2.CV_32F, 1, 0, scale=4 / (8 * CELL_M))
         slope_y = cv2.Sobel(fine, cv2.CV_32F, 0, 1, scale=4 / (8 * CELL_M))
         length = np.sqrt(1 + slope_x**2 + slope_y**2)
@@ -114,28 +138,28 @@ class Blanket:
         shade = canvas.light.shade(nx, ny, np.maximum(-nz, 0))
         lines = np.arange(fine.shape[0], dtype=np.float32)[:, None] * (CELL_M / 4)
         across = np.arange(fine.shape[1], dtype=np.float32)[None, :] * (CELL_M / 4)
-        weave = np.sin(lines * np.float32(6.2832 / 0.11)) * np.float32(0.035)
+        weave: Plane = np.sin(lines * np.float32(6.2832 / 0.11)) * np.float32(0.035)
         weave = weave + np.sin(across * np.float32(6.2832 / 0.15)) * np.float32(0.03)
         return np.asarray(shade * (1 + weave), dtype=np.float32)
 
     def _lay(self, canvas: Canvas, height: Plane, top_y: float, rows: slice, columns: slice, eye: Plane, rays: Plane,
-             distance: Plane, over: NDArray[np.bool_]) -> None:
+             distance: Plane, cover: Plane) -> None:
         x = eye[0] + rays[..., 0] * distance
         y = eye[1] + rays[..., 1] * distance
         hem = np.float32(top_y) + np.float32(0.018) * np.sin(x * 17) + np.float32(0.01) * np.sin(x * 41 + 1)
-        alpha = over.astype(np.float32) * np.clip((hem - y) / np.float32(0.012), 0, 1)
+        alpha = cover * np.clip((hem - y) / np.float32(0.012), 0, 1) * (y > FOOT_Y_M)
         k = self.step
         full = (slice(rows.start * k, rows.stop * k), slice(columns.start * k, columns.stop * k))
         limits = canvas.depth.shape
         full = (slice(full[0].start, min(full[0].stop, limits[0])), slice(full[1].start, min(full[1].stop, limits[1])))
         size = (full[1].stop - full[1].start, full[0].stop - full[0].start)
         wide = ((columns.stop - columns.start) * k, (rows.stop - rows.start) * k)
-        grow = [cv2.resize(m, wide, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]]
+        grow = [np.asarray(cv2.resize(m, wide, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]], dtype=np.float32)
                 for m in (alpha, distance, x, y)]
         shade = self._shade(canvas, height)
         u = (grow[2] - np.float32(X0_M)) * np.float32(4 / CELL_M) + np.float32(1.5)
         v = (grow[3] - np.float32(Y0_M)) * np.float32(4 / CELL_M) + np.float32(1.5)
-        lit = cv2.remap(shade, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        lit = _sample(shade, u, v)
         lit *= 1 - np.float32(0.25) * np.clip(1 - (np.float32(top_y) - grow[3]) / np.float32(0.02), 0, 1)
         canvas.put(full[0], full[1], grow[0], grow[1], tuple(lit * np.float32(c) for c in self.material.colour))
 
@@ -148,4 +172,5 @@ def make_blanket(camera: Camera, colour: tuple[float, ...], rng: np.random.Gener
     folds = 0.010 * cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
     folds += 0.004 * cv2.resize(fine, shape[::-1], interpolation=cv2.INTER_CUBIC)
     step = 2 if camera.width_px < 960 else 4
+    folds -= folds.min()
     return Blanket(camera, Material(colour), folds.astype(np.float32), step)

@@ -37,9 +37,9 @@ class Camera:
 
 PLACES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
     "ceiling_corner": ((1.75, -0.75, 2.45), (-0.02, 1.08, 0.62), 48.0),
-    "bed_end": ((0.25, -1.75, 1.95), (0.0, 1.12, 0.66), 46.0),
+    "bed_end": ((0.25, -1.60, 2.0), (0.0, 1.12, 0.72), 44.0),
     "side": ((2.35, 0.85, 1.75), (-0.05, 1.05, 0.72), 52.0),
-    "overhead": ((0.12, 0.75, 2.75), (0.0, 1.02, 0.56), 56.0),
+    "overhead": ((0.12, 0.80, 2.85), (0.0, 1.12, 0.56), 62.0),
 }
 """Position, point looked at, horizontal field of view in degrees, for a 16:9 picture."""
 

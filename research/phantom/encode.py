@@ -26,6 +26,7 @@ def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], size: tuple[i
         rate_hz: constant frame rate.
         audio: samples of -1 to 1 at `AUDIO_RATE_HZ`, or None for no track.
         quality: x264's constant rate factor.
+
     """
     rate = Fraction(rate_hz).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:

@@ -31,6 +31,7 @@ def head_texture(infrared: bool, eyes: float, mouth: float, gaze_deg: float, rng
         mouth: 0 closed to 1 wide open.
         gaze_deg: where the eyes look, positive to the person's left.
         rng_seed: hair and skin of this person.
+
     """
     rng = np.random.default_rng(rng_seed)
     skin = np.array(colour_of("skin", infrared)) * rng.uniform(0.86, 1.06)
@@ -56,8 +57,8 @@ def head_texture(infrared: bool, eyes: float, mouth: float, gaze_deg: float, rng
     cv2.ellipse(image, _at(0, -36), _axes(19, 4 + 9 * mouth), 0, 0, 360, tuple(lips), -1, cv2.LINE_AA)
     cv2.ellipse(image, _at(0, -36), _axes(15, 1 + 8 * mouth), 0, 0, 360, tuple(dark * 0.7), -1, cv2.LINE_AA)
     cv2.ellipse(image, _at(0, -48), _axes(22, 3), 0, 0, 360, tuple(skin * 0.86), -1, cv2.LINE_AA)
-    image = cv2.GaussianBlur(image, (0, 0), 0.9)
-    return np.asarray(image if len(skin) == 3 else image.reshape(HEIGHT, WIDTH), dtype=np.float32)
+    soft = cv2.GaussianBlur(image, (0, 0), 0.9)
+    return np.asarray(soft.reshape(HEIGHT, WIDTH) if infrared else soft, dtype=np.float32)
 
 
 def _eye(image: NDArray[np.float32], side: int, eyes: float, gaze_deg: float, skin: NDArray[np.float64],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from research.phantom.acts.stage import Mark
 from research.phantom.camera import Camera
 from research.phantom.look import Look
 from research.phantom.person import Person
 from research.phantom.scene import Scene
 from research.phantom.skeleton import Array, Body
-from research.phantom.acts.stage import Mark
 from research.phantom.truth import TRUTH_SCHEMA_VERSION, Span, TrueEpisode, TrueOccurrence, Truth
 from research.phantom.visitors import contact_span
 from schemas.recording import Box

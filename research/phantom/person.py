@@ -92,20 +92,32 @@ class Person:
     build: Build
     infrared: bool
     look_seed: int
-    segments: list[Segment] = field(init=False)
+    limbs: tuple[str, ...] = field(init=False)
+    starts: Array = field(init=False)
+    ends: Array = field(init=False)
+    radii: Array = field(init=False)
+    materials: tuple[Material, ...] = field(init=False)
     lumps: list[Lump] = field(init=False)
     textures: dict[tuple[int, int, int], NDArray[np.float32]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         body, k, g = self.body, self.build.scale, self.build.girth
-        self.segments = [
+        segments = [
             Segment(body.neck, body.head, (0.056 * g, 0.05), "skin", "head"),
             Segment(body.arms["left"].joints[0], body.arms["right"].joints[0], (0.066 * g, 0.066 * g),
                     self.outfit.top, "trunk"),
         ]
         for side in ("left", "right"):
-            self.segments += _arm_segments(body, side, self.outfit, g)
-            self.segments += _leg_segments(body, side, self.outfit, g)
+            segments += _arm_segments(body, side, self.outfit, g)
+            segments += _leg_segments(body, side, self.outfit, g)
+        self.limbs = tuple(segment.limb for segment in segments)
+        self.starts = np.stack([segment.start for segment in segments], axis=1)
+        self.ends = np.stack([segment.end for segment in segments], axis=1)
+        self.radii = np.array([segment.radii for segment in segments])
+        self.materials = tuple(
+            Material(colour_of(segment.material, self.infrared), 0.0 if segment.material == "skin" else 0.05, 14.0)
+            for segment in segments
+        )
         belly = _between(body.pelvis, body.chest, 0.42)
         self.lumps = [
             Lump(body.chest, body.chest_axes, (0.185 * g * k, 0.235 * k, 0.118 * g), self.outfit.top),
@@ -113,23 +125,26 @@ class Person:
             Lump(body.pelvis, body.pelvis_axes, (0.175 * g * k, 0.15 * k, 0.112 * g), self.outfit.bottom),
         ]
 
-    def paint(self, canvas: Canvas, index: int, lift: dict[str, float] | None = None) -> None:
-        """Paint one frame; `lift` raises whole limbs (metres) that rest on a blanket."""
+    def segment_ends(self, index: int, lift: dict[str, float] | None = None) -> tuple[Array, Array]:
+        """Ends (m, 3) of all segments in one frame; `lift` raises whole limbs (metres) that rest on a blanket."""
+        raise_m = np.array([(lift or {}).get(limb, 0.0) for limb in self.limbs])
+        up = np.stack([0 * raise_m, 0 * raise_m, raise_m], axis=1)
+        return self.starts[index] + up, self.ends[index] + up
+
+    def paint(self, canvas: Canvas, index: int, lift: dict[str, float] | None = None,
+              hidden: NDArray[np.bool_] | None = None) -> None:
+        """Paint one frame without the segments that are hidden (m,)."""
         self._paint_lumps(canvas, index)
         self._paint_head(canvas, index)
-        starts = np.array([segment.start[index] for segment in self.segments])
-        ends = np.array([segment.end[index] for segment in self.segments])
-        for row, segment in enumerate(self.segments):
-            raise_m = (lift or {}).get(segment.limb, 0.0)
-            starts[row, 2] += raise_m
-            ends[row, 2] += raise_m
+        starts, ends = self.segment_ends(index, lift)
         seen = self.camera.project(np.concatenate([starts, ends]))
         lengths = np.linalg.norm(ends - starts, axis=1)
-        for row, segment in enumerate(self.segments):
-            weave = 0.0 if segment.material == "skin" else 0.05
-            pair = np.stack([seen[row], seen[row + len(starts)]])
-            material = Material(colour_of(segment.material, self.infrared), weave, 14.0)
-            capsule(canvas, pair, segment.radii, self.camera.focal_px, float(lengths[row]), material)
+        for row, material in enumerate(self.materials):
+            if hidden is not None and hidden[row]:
+                continue
+            pair = seen[[row, row + len(starts)]]
+            radii = (float(self.radii[row, 0]), float(self.radii[row, 1]))
+            capsule(canvas, pair, radii, self.camera.focal_px, float(lengths[row]), material)
 
     def _to_local(self, axes: Array) -> Array:
         # Camera axes (right, down, towards the viewer) expressed in the part's own l, u, f.

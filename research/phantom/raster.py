@@ -163,8 +163,10 @@ def ellipsoid(canvas: Canvas, shape: Ellipsoid, focal_px: float, material: Mater
 
 
 def textured(canvas: Canvas, shape: Ellipsoid, focal_px: float, texture: NDArray[np.float32]) -> None:
-    """Paint an ellipsoid wearing a texture (h, w, planes): columns are longitude from the back over the right side,
-    front and left, rows are latitude from the crown down."""
+    """Paint an ellipsoid wearing a texture (h, w) or (h, w, planes).
+
+    Columns are longitude from the back over the right side, front and left; rows are latitude from the crown down.
+    """
     hit = hit_ellipsoid(canvas, shape, focal_px)
     if hit is None:
         return

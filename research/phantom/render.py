@@ -15,13 +15,13 @@ from research.phantom.camera import Camera, place_camera
 from research.phantom.encode import write_video
 from research.phantom.look import Look, look_for
 from research.phantom.observe import observe
-from research.phantom.person import NURSE_OUTFIT, PATIENT_OUTFIT, Person, Segment
+from research.phantom.person import NURSE_OUTFIT, PATIENT_OUTFIT, Person
 from research.phantom.raster import Canvas, Light
 from research.phantom.room import Room, build_room, colour_of
 from research.phantom.scene import Scene, generator, play
 from research.phantom.script import Script
 from research.phantom.sensor import Exposure, Sensor, displace, expose
-from research.phantom.skeleton import MATTRESS_TOP_M, Build, forward_kinematics
+from research.phantom.skeleton import MATTRESS_TOP_M, Array, Build, forward_kinematics
 from research.phantom.sound import soundtrack
 from research.phantom.truth import Truth
 
@@ -63,26 +63,36 @@ class Stagecraft:
         lift: dict[str, float] = {}
         height = None
         if self.blanket is not None:
-            covered = [s for s in patient.segments if s.limb in UNDER_BLANKET]
-            height = self._drape(patient, covered, index)
+            height = self._drape(patient, index)
             self.blanket.paint(canvas, height, self.blanket_top_y)
             lift = self._lift(patient, height, index)
         self._cast_shadows(canvas, index, lift, height)
         for number, person in enumerate(self.people):
-            person.paint(canvas, index, lift if number == 0 else None)
+            own = number == 0
+            person.paint(canvas, index, lift if own else None, self._hidden(person, index) if own else None)
         if self.exposure.screen[index] > 0:
             for plane in canvas.planes:
-                plane += self.room.screen * np.float32(self.exposure.screen[index] * 90)
+                np.add(plane, self.room.screen * np.float32(self.exposure.screen[index] * 90), out=plane)
         picture = self.sensor.read(canvas.planes, float(self.exposure.gain[index]))
         return displace(picture, float(self.exposure.dx_px[index]), float(self.exposure.dy_px[index]))
 
-    def _drape(self, patient: Person, covered: list[Segment], index: int) -> NDArray[np.float32]:
-        body = patient.body
-        starts = [s.start[index] for s in covered] + [body.pelvis[index], body.pelvis[index]]
-        ends = [s.end[index] for s in covered] + [body.chest[index], body.waist[index]]
-        radii = [s.radii for s in covered] + [(0.115, 0.118), (0.13, 0.12)]
+    def _hidden(self, patient: Person, index: int) -> NDArray[np.bool_] | None:
+        """Segments wholly under the cloth: its grid is too coarse to cover every toe by itself."""
+        if self.blanket is None:
+            return None
+        highest_y = np.maximum(patient.starts[index, :, 1], patient.ends[index, :, 1])
+        across = np.maximum(np.abs(patient.starts[index, :, 0]), np.abs(patient.ends[index, :, 0]))
+        legs = np.array([limb in UNDER_BLANKET for limb in patient.limbs])
+        return np.asarray(legs & (highest_y < self.blanket_top_y - 0.06) & (across < 0.6))
+
+    def _drape(self, patient: Person, index: int) -> NDArray[np.float32]:
         assert self.blanket is not None  # only called when there is one
-        return self.blanket.drape(np.array(starts), np.array(ends), np.array(radii))
+        body = patient.body
+        covered = [row for row, limb in enumerate(patient.limbs) if limb in UNDER_BLANKET]
+        starts = np.concatenate([patient.starts[index, covered], [body.pelvis[index], body.pelvis[index]]])
+        ends = np.concatenate([patient.ends[index, covered], [body.chest[index], body.waist[index]]])
+        radii = np.concatenate([patient.radii[covered], [(0.115, 0.118), (0.13, 0.12)]])
+        return self.blanket.drape(starts, ends, radii)
 
     def _lift(self, patient: Person, height: NDArray[np.float32], index: int) -> dict[str, float]:
         """How far each arm must rise so that it lies on the blanket and not under it."""
@@ -103,32 +113,32 @@ class Stagecraft:
         mask = np.zeros((self.look.size[1] // k + 1, self.look.size[0] // k + 1), np.uint8)
         for number, person in enumerate(self.people):
             hidden = UNDER_BLANKET if number == 0 and self.blanket is not None else ()
-            for segment in person.segments:
-                if segment.limb in hidden:
-                    continue
-                self._shadow_of(mask, segment, index, lift.get(segment.limb, 0.0) if number == 0 else 0.0, height, k)
+            starts, ends = person.segment_ends(index, lift if number == 0 else None)
+            open_rows = [row for row, limb in enumerate(person.limbs) if limb not in hidden]
+            self._shadows_of(mask, starts[open_rows], ends[open_rows], person.radii[open_rows], height, k)
         soft = cv2.GaussianBlur(mask, (0, 0), 1.6 * self.look.size[0] / 640)
         wide = cv2.resize(soft, (mask.shape[1] * k, mask.shape[0] * k), interpolation=cv2.INTER_LINEAR)
         shade = 1 - wide[: self.look.size[1], : self.look.size[0]].astype(np.float32) * np.float32(0.30 / 255)
         for plane in canvas.planes:
-            plane *= shade
+            np.multiply(plane, shade, out=plane)
 
-    def _shadow_of(self, mask: NDArray[np.uint8], segment: Segment, index: int, lift_m: float,
-                   height: NDArray[np.float32] | None, k: int) -> None:
-        ends = np.stack([segment.start[index], segment.end[index]])
-        ends[:, 2] += lift_m
-        ground = np.full(2, MATTRESS_TOP_M)
+    def _shadows_of(self, mask: Picture, starts: Array, ends: Array, radii: Array, height: NDArray[np.float32] | None,
+                    k: int) -> None:
+        points = np.concatenate([starts, ends])
+        ground = np.full(len(points), MATTRESS_TOP_M)
         if height is not None and self.blanket is not None:
-            cloth = self.blanket.height_at(height, ends)
-            ground = np.where(ends[:, 1] < self.blanket_top_y, np.maximum(cloth, ground), ground)
-        above = np.maximum(ends[:, 2] - ground, 0)
-        if above.min() > 0.6 or np.abs(ends[:, 0]).max() > 0.75:
-            return
-        foot = ends - above[:, None] * (LAMP_WORLD / LAMP_WORLD[2])
-        seen = self.camera.project(foot)
-        thickness = max(1, round(2.3 * sum(segment.radii) / 2 * self.camera.focal_px / seen[:, 2].mean() / k))
-        start, stop = (tuple(int(v / k) for v in end[:2]) for end in seen)
-        cv2.line(mask, start, stop, 255, thickness)
+            cloth = self.blanket.height_at(height, points)
+            ground = np.where(points[:, 1] < self.blanket_top_y, np.maximum(cloth, ground), ground)
+        above = np.maximum(points[:, 2] - ground, 0)
+        seen = self.camera.project(points - above[:, None] * (LAMP_WORLD / LAMP_WORLD[2]))
+        count = len(starts)
+        near = np.minimum(above[:count], above[count:]) < 0.6
+        near &= np.maximum(np.abs(points[:count, 0]), np.abs(points[count:, 0])) < 0.75
+        wide = 2.3 * radii.mean(axis=1) * self.camera.focal_px / seen[:count, 2] / k
+        whole = (seen[:, :2] / k).astype(int)
+        for row in np.flatnonzero(near):
+            start, stop = whole[row].tolist(), whole[row + count].tolist()
+            cv2.line(mask, start, stop, 255, max(1, round(float(wide[row]))))
 
 
 def _light(camera: Camera, infrared: bool) -> Light:
@@ -144,6 +154,7 @@ def prepare(script: Script, seed: int, look: Look) -> Stagecraft:
 
     Raises:
         InvalidRequestError: the script names an unknown movement or path.
+
     """
     scene = play(script, seed, look.rate_hz)
     camera = place_camera(look.camera, look.size, generator(seed, "camera"))
@@ -160,7 +171,8 @@ def prepare(script: Script, seed: int, look: Look) -> Stagecraft:
     top_y = 0.62 + 0.70 * cover
     exposure = expose(scene.time_s, scene.script.disturbances, look.size[1], generator(seed, "exposure"))
     sensor = Sensor(look.size, look.infrared, look.noise, generator(seed, "sensor"))
-    return Stagecraft(look, scene, camera, room, _light(camera, look.infrared), people, blanket, top_y, exposure, sensor)
+    light = _light(camera, look.infrared)
+    return Stagecraft(look, scene, camera, room, light, people, blanket, top_y, exposure, sensor)
 
 
 def render(script: Script, seed: int, out_path: Path, size: tuple[int, int] = (640, 360),
@@ -181,6 +193,7 @@ def render(script: Script, seed: int, out_path: Path, size: tuple[int, int] = (6
 
     Raises:
         InvalidRequestError: size, rate, camera or script break a rule.
+
     """
     look = look_for(script, size=size, rate_hz=rate_hz, camera=camera, infrared=infrared, mirrored=mirrored)
     craft = prepare(script, seed, look)

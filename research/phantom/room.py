@@ -118,7 +118,7 @@ def _marble(rng: np.random.Generator, shape: tuple[int, int], strength: float) -
 
 def _pillow(planes: list[Plane], depth: Plane, camera: Camera, rays: Plane, infrared: bool) -> None:
     """A soft rounded slab at the head of the bed: |x|^4 + |y|^4 + |z|^2, found by walking along the rays."""
-    centre, semi = np.array([0.0, 1.80, MATTRESS_TOP_M + 0.02]), np.array([0.36, 0.215, 0.105])
+    centre, semi = np.array([0.0, 1.78, MATTRESS_TOP_M + 0.02]), np.array([0.36, 0.215, 0.105])
     corners = centre + semi * np.array([[sx, sy, sz] for sx in (-1, 1) for sy in (-1, 1) for sz in (-1, 1)])
     seen = camera.project(corners)
     x0, y0 = np.maximum(seen[:, :2].min(axis=0).astype(int) - 2, 0)
@@ -146,7 +146,7 @@ def _pillow(planes: list[Plane], depth: Plane, camera: Camera, rays: Plane, infr
 def build_room(camera: Camera, infrared: bool, rng: np.random.Generator) -> Room:
     """Cast the empty room."""
     rays = camera.rays().astype(np.float32)
-    depth = np.full(rays.shape[:2], np.inf, np.float32)
+    depth: Plane = np.full(rays.shape[:2], np.inf, np.float32)
     material = np.zeros(depth.shape, np.int8)
     face = np.zeros(depth.shape, np.int8)
     for number, block in enumerate(BLOCKS):
@@ -156,14 +156,14 @@ def build_room(camera: Camera, infrared: bool, rng: np.random.Generator) -> Room
         material = np.where(nearer, np.int8(number), material)
         face = np.where(nearer, side, face)
     point = camera.position + rays * depth[..., None]
-    light = FACE_LIGHT[face] * _marble(rng, (depth.shape[0], depth.shape[1]), 0.035)
+    light: Plane = FACE_LIGHT[face] * _marble(rng, (camera.height_px, camera.width_px), 0.035)
     floor = (material == 0) & (face == 4)
     light = np.where(material == 0, FACE_LIGHT[face ^ 1] * light / FACE_LIGHT[face], light)
     # Light falls off away from the bed, and little of it comes below it.
     spread = (point[..., 0] / 2.6) ** 2 + ((point[..., 1] - 1.0) / 3.2) ** 2
-    light = light * (1.05 - 0.35 * np.clip(spread, 0, 1.4))
+    light = light * (1.05 - 0.35 * np.clip(spread, 0, 1.4)).astype(np.float32)
     under = floor & (np.abs(point[..., 0]) < 0.75) & (point[..., 1] > -0.25)
-    light = np.where(under, light * 0.62, light)
+    light = np.where(under, light * np.float32(0.62), light)
     planes = []
     for channel in range(1 if infrared else 3):
         table = np.array([colour_of(block.material, infrared)[channel] for block in BLOCKS], np.float32)
@@ -172,7 +172,7 @@ def build_room(camera: Camera, infrared: bool, rng: np.random.Generator) -> Room
     mattress = (material == 1) & (face == 5)
     _pillow(planes, depth, camera, rays, infrared)
     _rails(planes, depth, camera, infrared)
-    soft = [cv2.GaussianBlur(plane, (0, 0), 0.6) for plane in planes]
+    soft = [np.asarray(cv2.GaussianBlur(plane, (0, 0), 0.6), dtype=np.float32) for plane in planes]
     glow = np.where(material == 0, 0.6, 1.0).astype(np.float32) * (0.3 + 0.7 * np.clip(1.2 - point[..., 1] / 3, 0, 1))
     return Room(tuple(soft), depth, mattress.astype(np.float32), glow.astype(np.float32))
 
@@ -189,4 +189,4 @@ def _rails(planes: list[Plane], depth: Plane, camera: Camera, infrared: bool) ->
             cv2.line(mask, start, stop, 255, thickness, cv2.LINE_AA)
             visible = mask.astype(np.float32) / 255 * (depth > ends[:, 2].min() - 0.05)
             for plane, value in zip(planes, colour, strict=True):
-                plane += visible * (np.float32(value * 1.25) - plane)
+                np.add(plane, visible * (np.float32(value * 1.25) - plane), out=plane)

@@ -14,9 +14,6 @@ from research.phantom.script import Script
 from research.phantom.skeleton import Array, Build, Motion
 from research.phantom.visitors import be_handled, visit
 
-HISTORY_S = 12.0
-"""Blanket and breathing are only computed for the recorded window; movements are pure functions of script time."""
-
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """An independent stream of chance for one purpose, so that one more draw here changes nothing there."""
@@ -27,7 +24,8 @@ def shifted(script: Script, seed: int) -> Script:
     """The script with its events moved later by the seed's share of `jitter_s` (but never past its end)."""
     if script.jitter_s <= 0:
         return script
-    ends = [event.offset_s for event in (*script.acts, *script.disturbances)] + [v.leave_s for v in script.visitors]
+    ends = [act.offset_s for act in script.acts] + [visitor.leave_s for visitor in script.visitors]
+    ends += [disturbance.offset_s for disturbance in script.disturbances]
     room = min(script.jitter_s, script.duration_s - max(ends, default=script.duration_s))
     by = float(generator(seed, "jitter").uniform(0, max(room, 0)))
     return replace(
@@ -59,6 +57,7 @@ def play(script: Script, seed: int, rate_hz: float) -> Scene:
 
     Raises:
         InvalidRequestError: the script names an unknown movement or path.
+
     """
     script = shifted(script, seed)
     lo, hi = script.span

@@ -136,6 +136,7 @@ def script_from_plain(data: Mapping[str, Any]) -> Script:
 
     Raises:
         InvalidRequestError: a field is unknown, missing or out of range.
+
     """
     plain = dict(data)
     plain["acts"] = tuple(_build(Act, act) for act in plain.get("acts", ()))
@@ -157,6 +158,7 @@ def load_script(path: Path) -> Script:
 
     Raises:
         InvalidRequestError: the file is neither, cannot be parsed, or breaks a rule.
+
     """
     try:
         text = path.read_text(encoding="utf-8")

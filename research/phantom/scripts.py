@@ -6,6 +6,7 @@ Durations and rates lie within the ranges listed with their sources in ``docs/ph
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from research.phantom.scene import generator
 from research.phantom.script import Act, Disturbance, Script, Visitor
@@ -29,6 +30,7 @@ def convulsion(start_s: float, episode: int, *, tonic_s: float = 12.0, clonic_s:
 
 
 def tonic_clonic() -> Script:
+    """From sleep, stiffening with a cry, then bilateral jerks that slow down, then limp."""
     acts = convulsion(14.0, 1)
     end = acts[-1].offset_s
     return Script("tonic_clonic", 72.0, (*acts, Act("slack", end, 72.0)), asleep_until_s=14.0, blanket=0.45,
@@ -36,27 +38,32 @@ def tonic_clonic() -> Script:
 
 
 def focal_clonic(side: str) -> Script:
+    """One arm jerks."""
     return Script(f"focal_clonic_{side}_arm", 55.0, (
         Act("clonic", 15.0, 43.0, side, 1, {"first_hz": 3.4, "last_hz": 1.1}),), jitter_s=4.0)
 
 
 def focal_clonic_leg(side: str) -> Script:
+    """One leg jerks, no blanket."""
     return Script(f"focal_clonic_{side}_leg", 50.0, (
         Act("clonic", 14.0, 38.0, side, 1, {"first_hz": 3.0, "last_hz": 1.2, "arm": 0.0, "leg": 1.0}),),
         blanket=0.0, jitter_s=4.0)
 
 
 def hyperkinetic() -> Script:
+    """From sleep: large, fast, chaotic movements of trunk and proximal limbs, no blanket."""
     return Script("hyperkinetic", 48.0, (Act("hyperkinetic", 16.0, 36.0, BOTH, 1),), asleep_until_s=15.5,
-                  blanket=0.25, jitter_s=4.0)
+                  blanket=0.0, jitter_s=4.0)
 
 
 def pelvic_thrusting() -> Script:
+    """The pelvis thrusts rhythmically, no blanket."""
     return Script("pelvic_thrusting", 48.0, (Act("pelvic_thrusting", 14.0, 34.0, BOTH, 1, {"hz": 1.4}),), blanket=0.0,
                   jitter_s=4.0)
 
 
 def full_body_shaking() -> Script:
+    """The whole body shakes at a nearly constant rate."""
     return Script("full_body_shaking", 55.0, (Act("shaking", 14.0, 42.0, BOTH, 1, {"hz": 4.6, "amplitude": 1.3}),),
                   blanket=0.3, jitter_s=4.0)
 
@@ -75,6 +82,7 @@ def automotor(side: str = "left") -> Script:
 
 
 def absence_arrest() -> Script:
+    """Busy hands stop for eleven seconds and go on."""
     return Script("absence_arrest", 50.0, (
         Act("fidget", 1.0, 49.0, BOTH),
         Act("arrest", 20.0, 31.0, episode=1),
@@ -92,15 +100,18 @@ def versive_then_clonic(side: str = "right") -> Script:
 
 
 def figure4_tonic(side: str = "left") -> Script:
+    """One arm straight, the other bent."""
     return Script("figure4", 45.0, (Act("figure4", 14.0, 26.0, side, 1),), jitter_s=5.0)
 
 
 def tonic_seizure() -> Script:
+    """From sleep: both arms stiffen for about 13 s."""
     return Script("tonic", 45.0, (Act("tonic", 16.0, 29.0, BOTH, 1, {"elbow": 40.0}),), asleep_until_s=16.0,
                   jitter_s=4.0)
 
 
 def two_episodes() -> Script:
+    """Two focal clonic seizures in one recording."""
     return Script("two_episodes", 110.0, (
         Act("clonic", 12.0, 32.0, "left", 1, {"first_hz": 3.5, "last_hz": 1.3}),
         Act("clonic", 74.0, 98.0, "left", 2, {"first_hz": 3.2, "last_hz": 1.1}),
@@ -108,46 +119,55 @@ def two_episodes() -> Script:
 
 
 def onset_missed() -> Script:
+    """The recording begins in the tonic phase."""
     acts = convulsion(6.0, 1)
     return Script("onset_missed", 62.0, (*acts, Act("slack", acts[-1].offset_s, 62.0)), window=(14.0, 62.0))
 
 
 def offset_cut() -> Script:
+    """The recording ends while the arm still jerks."""
     return Script("offset_cut", 70.0, (
         Act("clonic", 20.0, 66.0, "right", 1, {"first_hz": 3.8, "last_hz": 1.5}),), window=(2.0, 48.0))
 
 
 def mirrored_focal_clonic() -> Script:
+    """The right arm jerks in a mirrored picture; the truth still says right."""
     base = focal_clonic("right")
     return Script("mirrored_focal_clonic", base.duration_s, base.acts, mirrored=True, jitter_s=4.0)
 
 
 def low_rate_clonic() -> Script:
+    """A jerking arm at 10 frames per second: rhythm must not be judged."""
     base = focal_clonic("left")
     return Script("low_rate_clonic", base.duration_s, base.acts, rate_hz=10.0, jitter_s=4.0)
 
 
 def dark_clonic() -> Script:
+    """A jerking arm in a picture that is almost black."""
     base = focal_clonic("left")
     dark = (Disturbance("dark", 0.0, base.duration_s, 1.1),)
     return Script("dark_clonic", base.duration_s, base.acts, disturbances=dark)
 
 
 def seizure_with_nurse() -> Script:
+    """A convulsion during which a nurse comes and handles the blanket."""
     return Script("seizure_with_nurse", 75.0, (
         *convulsion(14.0, 1, tonic_s=10.0, clonic_s=30.0), Act("slack", 54.0, 75.0)),
         visitors=(Visitor(26.0, 72.0, "bedside_right", "blanket"),))
 
 
 def calm() -> Script:
+    """Awake and quiet."""
     return Script("calm", 60.0)
 
 
 def asleep() -> Script:
+    """Asleep under the blanket."""
     return Script("asleep", 60.0, asleep_until_s=60.0, blanket=1.0)
 
 
 def empty_bed() -> Script:
+    """Nobody is there."""
     return Script("empty_bed", 40.0, posture="absent")
 
 
@@ -160,32 +180,39 @@ def _everyday(name: str, kind: str, *, side: str = BOTH, posture: str = "supine"
 
 
 def turning_over() -> Script:
+    """Turns over in sleep."""
     return Script("turning_over", 50.0, (Act("turn_over", 14.0, 48.0, "left"),), asleep_until_s=50.0, blanket=0.35)
 
 
 def nurse() -> Script:
+    """A nurse comes and takes the pulse at the patient's right arm."""
     return Script("nurse", 55.0, visitors=(Visitor(8.0, 44.0, "bedside_right", "arm_right"),))
 
 
 def walking_past() -> Script:
+    """Somebody walks past, twice."""
     return Script("walking_past", 40.0, visitors=(Visitor(8.0, 14.0, "walk_past"), Visitor(24.0, 30.0, "walk_past")))
 
 
 def camera_shake() -> Script:
+    """The camera is held by hand for a while, later knocked."""
     return Script("camera_shake", 45.0, disturbances=(Disturbance("camera_shake", 10.0, 28.0),
                                                       Disturbance("camera_knock", 34.0, 38.0)))
 
 
 def light_changes() -> Script:
+    """The light is switched on and off."""
     return Script("light_changes", 45.0, disturbances=(Disturbance("light_switch", 12.0, 24.0),
                                                        Disturbance("light_switch", 32.0, 38.0)))
 
 
 def tv_flicker() -> Script:
+    """A television lights the room."""
     return Script("tv_flicker", 50.0, disturbances=(Disturbance("tv_flicker", 5.0, 50.0),))
 
 
 def fidgeting() -> Script:
+    """Busy with a telephone, sitting."""
     return Script("fidgeting", 50.0, (Act("fidget", 4.0, 46.0, BOTH),), posture="sitting")
 
 
@@ -246,6 +273,7 @@ def named(name: str) -> Script:
 
     Raises:
         InvalidRequestError: there is none.
+
     """
     if name not in SCRIPTS:
         raise InvalidRequestError(f"no script is called {name!r}; known are {', '.join(SCRIPTS)}")
@@ -257,6 +285,7 @@ def random_script(seed: int, kind: str = "any") -> Script:
 
     Raises:
         InvalidRequestError: the kind is unknown.
+
     """
     groups = {"seizure": SEIZURES, "look_alike": LOOK_ALIKES, "awkward": AWKWARD, "any": SCRIPTS}
     if kind not in groups:
@@ -268,8 +297,6 @@ def random_script(seed: int, kind: str = "any") -> Script:
 
 def vary(script: Script, seed: int) -> Script:
     """The same story with other sides, rates and sizes."""
-    from dataclasses import replace
-
     rng = generator(seed, "vary")
     swap = bool(rng.integers(2))
     faster, larger = float(rng.uniform(0.85, 1.15)), float(rng.uniform(0.75, 1.2))

@@ -50,7 +50,10 @@ class Motion:
 
 
 class Limb(NamedTuple):
-    """Joint positions of one limb, each (n, 3): shoulder, elbow, wrist, knuckles, fingertips or hip, knee, ankle, toes."""
+    """Joint positions of one limb, each (n, 3).
+
+    Shoulder, elbow, wrist, knuckles, fingertips; or hip, knee, ankle, toes.
+    """
 
     joints: tuple[Array, ...]
 
@@ -89,11 +92,11 @@ def _rotation(axis: int, degrees: Array) -> Array:
 
 
 def _place(axes: Array, local: Array) -> Array:
-    return np.einsum("nij,nj->ni", axes, local)
+    return np.asarray(np.einsum("nij,nj->ni", axes, local))
 
 
 def _offset(axes: Array, lateral: float, up: float, front: float) -> Array:
-    return np.einsum("nij,j->ni", axes, np.array([lateral, up, front]))
+    return np.asarray(np.einsum("nij,j->ni", axes, np.array([lateral, up, front])))
 
 
 def _segment(flex: Array, abduction: Array, rotation: Array, sign: float) -> tuple[Array, Array]:
@@ -144,13 +147,18 @@ def _leg(motion: Motion, side: str, root: Array, axes: Array, scale: float) -> L
 
 def _rest_on_bed(points: Array, clearance: float) -> Array:
     """Lift points that would sink into the mattress (a bed carries its patient)."""
-    over = (np.abs(points[:, 0]) < MATTRESS_X_M + 0.06) & (points[:, 1] > -0.1) & (points[:, 1] < 2.1)
+    over = (np.abs(points[:, 0]) < MATTRESS_X_M + 0.06) & (points[:, 1] > MATTRESS_Y_M[0] - 0.08) & (
+        points[:, 1] < MATTRESS_Y_M[1] + 0.06
+    )
     lifted = points.copy()
     lifted[:, 2] = np.where(over, np.maximum(points[:, 2], MATTRESS_TOP_M + clearance), points[:, 2])
     return lifted
 
 
-def forward_kinematics(motion: Motion, build: Build = Build(), *, on_bed: bool = True) -> Body:
+AVERAGE_BUILD = Build()
+
+
+def forward_kinematics(motion: Motion, build: Build = AVERAGE_BUILD, *, on_bed: bool = True) -> Body:
     """Positions of all joints at all instants."""
     k = build.scale
     pelvis = np.stack([motion["x"], motion["y"], motion["z"]], axis=1)
@@ -170,9 +178,7 @@ def forward_kinematics(motion: Motion, build: Build = Build(), *, on_bed: bool =
         @ _rotation(2, motion["head_roll"])
     )
     waist = pelvis + _offset(pelvis_axes, 0, 0.13 * k, 0)
-    chest = waist + _offset(chest_axes, 0, 0.18 * k, 0) + _place(
-        chest_axes, np.stack([0 * motion["breath"], 0 * motion["breath"], motion["breath"]], axis=1)
-    )
+    chest = waist + _offset(chest_axes, 0, 0.18 * k, 0) + chest_axes[:, :, 2] * motion["breath"][:, None]
     neck = waist + _offset(chest_axes, 0, 0.37 * k, 0.0)
     head = neck + _offset(chest_axes, 0, 0.05 * k, 0.015) + _offset(head_axes, 0, 0.105 * k, 0.02)
     arms, legs = {}, {}
@@ -185,9 +191,11 @@ def forward_kinematics(motion: Motion, build: Build = Build(), *, on_bed: bool =
     return _settle(body) if on_bed else body
 
 
+def _lay_limb(limb: Limb, clearances: tuple[float, ...]) -> Limb:
+    return Limb(tuple(_rest_on_bed(joint, gap) for joint, gap in zip(limb.joints, clearances, strict=True)))
+
+
 def _settle(body: Body) -> Body:
-    arms = {s: Limb(tuple(_rest_on_bed(p, c) for p, c in zip(limb.joints, (0.06, 0.045, 0.035, 0.03, 0.02), strict=True)))
-            for s, limb in body.arms.items()}
-    legs = {s: Limb(tuple(_rest_on_bed(p, c) for p, c in zip(limb.joints, (0.08, 0.06, 0.045, 0.035), strict=True)))
-            for s, limb in body.legs.items()}
+    arms = {side: _lay_limb(limb, (0.06, 0.045, 0.035, 0.03, 0.02)) for side, limb in body.arms.items()}
+    legs = {side: _lay_limb(limb, (0.08, 0.06, 0.045, 0.035)) for side, limb in body.legs.items()}
     return body._replace(arms=arms, legs=legs)

@@ -23,7 +23,7 @@ def soundtrack(scene: Scene, seed: int) -> NDArray[np.float32]:
     for act in scene.script.acts:
         if act.kind == "tonic" and act.side == "bilateral_symmetric" and act.episode:
             sound += _cry(t, act.onset_s - lo + 0.3, rng)
-    return np.clip(sound, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(sound, -1, 1), dtype=np.float32)
 
 
 def _cry(t: NDArray[np.float64], start_s: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -144,6 +144,7 @@ def truth_from_json(text: str) -> Truth:
 
     Raises:
         InvalidRequestError: the text is not a truth file of this version.
+
     """
     try:
         data = json.loads(text)
@@ -168,5 +169,6 @@ def load_truth(path: Path) -> Truth:
 
     Raises:
         InvalidRequestError: it is not one.
+
     """
     return truth_from_json(path.read_text(encoding="utf-8"))

@@ -43,6 +43,7 @@ def visit(visitor: Visitor, time_s: Array, rng: np.random.Generator) -> Motion:
 
     Raises:
         InvalidRequestError: the path is unknown or the visit too short to walk in and out.
+
     """
     if visitor.path not in PATHS:
         raise InvalidRequestError(f"path {visitor.path!r} is none of {sorted(PATHS)}")

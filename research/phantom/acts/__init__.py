@@ -30,6 +30,7 @@ def perform(act: Act, stage: Stage) -> list[Mark]:
 
     Raises:
         InvalidRequestError: no movement has that name, or the side does not fit it.
+
     """
     movement = MOVEMENTS.get(act.kind)
     if movement is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from research.phantom.acts.postures import LYING_LEFT, SITTING, mirror
 from research.phantom.acts.stage import Mark, Stage, envelope, side_enum, sides_of, smooth, wander
 from research.phantom.script import Act
 from schemas.segmentation import BodyPart
@@ -38,7 +39,8 @@ def wave(act: Act, stage: Stage) -> list[Mark]:
     p = {"hz": 1.8, **act.params}
     t, motion, (side,) = stage.time_s, stage.motion, sides_of(act)
     weight = envelope(t, act.onset_s, act.offset_s, 0.8, 0.8)
-    pose = {"shoulder_flex": 62.0, "shoulder_abd": 34.0, "shoulder_rot": 10.0, "elbow": 55.0, "wrist": 0.0, "fingers": 5.0}
+    pose = {"shoulder_flex": 62.0, "shoulder_abd": 34.0, "shoulder_rot": 10.0, "elbow": 55.0, "wrist": 0.0,
+            "fingers": 5.0}
     motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
     swing = np.sin(2 * np.pi * p["hz"] * t) * weight
     motion[f"{side}_shoulder_rot"] = motion[f"{side}_shoulder_rot"] + swing * 26
@@ -99,7 +101,8 @@ def eat(act: Act, stage: Stage) -> list[Mark]:
     phase = t / stage.rng.uniform(3.6, 4.6) + 0.08 * wander(t, 0.05, 0.2, stage.rng)
     up = smooth(1.5 * np.sin(2 * np.pi * phase)) * weight
     motion.blend({f"{side}_{j}": v for j, v in AT_MOUTH.items()}, up)
-    motion["mouth_open"] = motion["mouth_open"] + weight * (0.4 * up + 0.15 * (1 + np.sin(2 * np.pi * 1.4 * t)) * (1 - up))
+    chew = 0.15 * (1 + np.sin(2 * np.pi * 1.4 * t)) * (1 - up)
+    motion["mouth_open"] = motion["mouth_open"] + weight * (0.4 * up + chew)
     return _mark(act, BodyPart.ARM, (f"{side}_arm",))
 
 
@@ -140,8 +143,6 @@ def cough(act: Act, stage: Stage) -> list[Mark]:
 
 def turn_over(act: Act, stage: Stage) -> list[Mark]:
     """From the back onto one side, and staying there. params: move_s (2.6)."""
-    from research.phantom.acts.postures import LYING_LEFT, mirror  # only this movement needs whole poses
-
     p = {"move_s": 2.6, **act.params}
     (side,) = sides_of(act)
     pose = dict(LYING_LEFT if side == "left" else mirror(LYING_LEFT))
@@ -160,8 +161,6 @@ def turn_over(act: Act, stage: Stage) -> list[Mark]:
 
 def sit_up(act: Act, stage: Stage) -> list[Mark]:
     """Sits up, stays, lies down again."""
-    from research.phantom.acts.postures import SITTING
-
     weight = envelope(stage.time_s, act.onset_s, act.offset_s, 2.2, 2.2)
     stage.motion.blend({j: v for j, v in SITTING.items() if j not in ("eyes_open", "x")}, weight)
     lean = 4 * weight * (1 - weight)
@@ -174,7 +173,8 @@ def stretch(act: Act, stage: Stage) -> list[Mark]:
     """A long stretch of both arms overhead, as after waking."""
     weight = envelope(stage.time_s, act.onset_s, act.offset_s, 1.6, 1.8)
     for side in ("left", "right"):
-        pose = {"shoulder_flex": 140.0, "shoulder_abd": 28.0, "elbow": 22.0, "fingers": 60.0, "knee": 2.0, "ankle": 45.0}
+        pose = {"shoulder_flex": 140.0, "shoulder_abd": 28.0, "elbow": 22.0, "fingers": 60.0, "knee": 2.0,
+                "ankle": 45.0}
         stage.motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
     stage.motion.blend({"mouth_open": 0.8, "head_pitch": -10.0}, weight)
     return _mark(act, BodyPart.ARM, ("left_arm", "right_arm"))

@@ -220,7 +220,8 @@ def oral_automatisms(act: Act, stage: Stage) -> list[Mark]:
     weight = envelope(stage.time_s, act.onset_s, act.offset_s, 0.8, 0.8)
     chew = 0.35 + 0.35 * np.sin(2 * np.pi * 1.5 * stage.time_s + 0.8 * wander(stage.time_s, 0.1, 0.4, stage.rng))
     stage.motion["mouth_open"] = stage.motion["mouth_open"] + weight * chew
-    return [Mark("oral_automatisms", act.onset_s, act.offset_s, Side.UNDETERMINED, BodyPart.FACE, ("face",), (1.2, 1.8))]
+    return [Mark("oral_automatisms", act.onset_s, act.offset_s, Side.UNDETERMINED, BodyPart.FACE, ("face",),
+                 (1.2, 1.8))]
 
 
 HYPERKINETIC = (
@@ -234,7 +235,8 @@ def hyperkinetic(act: Act, stage: Stage) -> list[Mark]:
     p = {"amplitude": 1.0, **act.params}
     t, motion = stage.time_s, stage.motion
     weight = envelope(t, act.onset_s, act.offset_s, 0.8, 1.0)
-    ready = {"shoulder_flex": 55.0, "shoulder_abd": 38.0, "elbow": 60.0, "hip_flex": 36.0, "knee": 55.0, "hip_abd": 14.0}
+    ready = {"shoulder_flex": 55.0, "shoulder_abd": 38.0, "elbow": 60.0, "hip_flex": 36.0, "knee": 55.0,
+             "hip_abd": 14.0}
     for side in SIDES:
         motion.blend({f"{side}_{j}": v for j, v in ready.items()}, weight)
         for joint, degrees, low, high in HYPERKINETIC:

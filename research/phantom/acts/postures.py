@@ -8,7 +8,7 @@ from research.phantom.acts.stage import Stage, envelope, smooth, wander
 from research.phantom.skeleton import MATTRESS_TOP_M, Motion
 
 SUPINE: dict[str, float] = {
-    "x": 0.0, "y": 0.98, "z": MATTRESS_TOP_M + 0.115, "spine_flex": 5.0, "head_pitch": 9.0, "eyes_open": 0.9,
+    "x": 0.0, "y": 1.05, "z": MATTRESS_TOP_M + 0.115, "spine_flex": 5.0, "head_pitch": 9.0, "eyes_open": 0.9,
     **{f"{s}_{j}": v for s in ("left", "right") for j, v in {
         "shoulder_flex": 2.0, "shoulder_abd": 17.0, "shoulder_rot": 35.0, "elbow": 22.0, "wrist": 8.0, "fingers": 25.0,
         "hip_flex": 3.0, "hip_abd": 8.0, "hip_rot": 12.0, "knee": 8.0, "ankle": 25.0}.items()},
@@ -19,7 +19,7 @@ HANDS_ON_BELLY: dict[str, float] = {
         "shoulder_flex": 16.0, "shoulder_abd": 26.0, "shoulder_rot": 72.0, "elbow": 78.0, "wrist": 12.0}.items()},
 }
 SITTING: dict[str, float] = {
-    **SUPINE, "y": 1.32, "z": MATTRESS_TOP_M + 0.12, "spine_flex": 62.0, "head_pitch": 2.0,
+    **SUPINE, "y": 1.36, "z": MATTRESS_TOP_M + 0.12, "spine_flex": 62.0, "head_pitch": 2.0,
     **{f"{s}_{j}": v for s in ("left", "right") for j, v in {
         "shoulder_flex": 28.0, "shoulder_abd": 14.0, "shoulder_rot": 40.0, "elbow": 62.0, "hip_flex": 4.0,
         "knee": 10.0}.items()},

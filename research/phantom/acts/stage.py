@@ -47,6 +47,7 @@ def sides_of(act: Act) -> tuple[str, ...]:
 
     Raises:
         InvalidRequestError: the side is none that a movement can take.
+
     """
     if act.side in SIDES:
         return (act.side,)
