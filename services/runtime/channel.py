@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 import grpc
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
-from schemas.errors import IctogramError, TimeoutExceededError
+from schemas.errors import IctogramError, TimeoutExceededError, UnavailableError
 from services.runtime import deadline, errors, telemetry
 from services.runtime.settings import AddressSettings, RuntimeSettings
 
@@ -38,6 +38,7 @@ READING_METHODS: dict[str, tuple[str, ...]] = {
 """Unary methods that change nothing, by service: the only ones that may be repeated."""
 
 
+_durations = telemetry.meter().create_histogram("ictogram.rpc.client.duration", "s")
 _END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs have forgotten it
 
 
@@ -197,6 +198,8 @@ class Stream(Generic[ResponseT]):
             except grpc.RpcError:
                 if self._silent:
                     raise self._outgoing.silence(self._silence_s) from None
+                if self._cancelled:
+                    raise UnavailableError("the call was cancelled by its caller") from None
                 raise
             finally:
                 self._ended.set()
@@ -246,18 +249,21 @@ class _Outgoing:
     def __init__(self, method: str, peer: str, settings: RuntimeSettings, timeout_s: float | None) -> None:
         self._method = method.lstrip("/")
         self._peer = peer
+        service, _, name = self._method.partition("/")
+        self._labels = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
         self.timeout_s = deadline.shrunk(timeout_s, settings.deadline_margin_s, self._method)
-        self._service, _, self._name = self._method.partition("/")
-        self._labels = {"rpc.system": "grpc", "rpc.service": self._service, "rpc.method": self._name}
-        self._span: Span = telemetry.tracer().start_span(self._method, kind=SpanKind.CLIENT, attributes=self._labels)
-        self.metadata = tuple(telemetry.carrier(telemetry.with_span(self._span)).items())
-        self._start = time.monotonic()
+        self.metadata: tuple[tuple[str, str], ...] = ()
+        self._span: Span = INVALID_SPAN
+        self._start = 0.0
 
     def silence(self, silence_s: float | None) -> TimeoutExceededError:
         """What it means that nothing was heard."""
         return TimeoutExceededError(f"the {self._peer} service has been silent for {silence_s or 0:g} s")
 
     def __enter__(self) -> Self:
+        self._span = telemetry.tracer().start_span(self._method, kind=SpanKind.CLIENT, attributes=self._labels)
+        self.metadata = tuple(telemetry.carrier(telemetry.with_span(self._span)).items())
+        self._start = time.monotonic()
         return self
 
     def __exit__(self, _cls: object, error: BaseException | None, _traceback: object) -> None:
@@ -278,8 +284,7 @@ class _Outgoing:
             status = "CANCELLED"  # the caller left: a cancelled task or a closed generator
         self._span.set_attribute("rpc.response.status_code", status)
         self._span.end()
-        durations = telemetry.meter().create_histogram("ictogram.rpc.client.duration", "s")
-        durations.record(time.monotonic() - self._start, {**self._labels, "rpc.grpc.status_code": status})
+        _durations.record(time.monotonic() - self._start, {**self._labels, "rpc.grpc.status_code": status})
 
 
 def _target(service: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ import structlog
 from opentelemetry import context as otel_context
 
 from services.runtime import errors, frames, logs, telemetry
-from services.runtime.convert import result_adapter
+from services.runtime.convert import dump, result_adapter
 
 _PR_SET_PDEATHSIG = 1
 _REPORT_EVERY_S = 0.2
@@ -138,7 +138,7 @@ def _run(job: Job, sock: socket.socket) -> None:
         request = pickle.loads(job.request)  # noqa: S301  from our own parent
         _limit(job.limits)
         value = function(request, _Reporter(sock))
-        body = result_adapter(function).dump_json(value)
+        body = dump(result_adapter(function), value)
     except JobCancelledError:
         _answer(sock, "cancelled")
     except Exception as error:

@@ -25,6 +25,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,7 @@ class ComputePool:
         if slots < 1:
             raise ValueError(f"a pool of {slots} slots; it needs at least one")
         self.slots = slots
+        self.service = service
         self.limits = limits or Limits()
         self._start_message = Start(service, (), tuple(preload), _NICENESS)
         self._threads = threads or max(1, (os.cpu_count() or 1) // slots)
@@ -114,8 +116,7 @@ class ComputePool:
         self._available: asyncio.Queue[_Child | IctogramError] = asyncio.Queue()
         self._background: set[asyncio.Task[None]] = set()
         self._state = "new"
-        self._refusals = telemetry.meter().create_counter("ictogram.compute.busy_refusals")
-        telemetry.meter().create_observable_gauge("ictogram.compute.slots_in_use", [self._observe])
+        _pools.add(self)
 
     @property
     def running(self) -> int:
@@ -137,8 +138,10 @@ class ComputePool:
     async def close(self) -> None:
         """Kill all children and wait until they are gone."""
         self._state = "closed"
-        for task in tuple(self._background):
+        starting = tuple(self._background)
+        for task in starting:
             task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
         children = tuple(self._children)
         for child in children:
             child.kill()
@@ -164,7 +167,7 @@ class ComputePool:
         if self._state == "closed":
             raise UnavailableError("the service is stopping")
         if self._running >= self.slots:
-            self._refusals.add(1, {"ictogram.service": self._start_message.service})
+            _refusals.add(1, {"ictogram.service": self.service})
             raise BusyError(f"all {self.slots} slots are taken; try again shortly")
         self._running += 1
         child: _Child | None = None
@@ -272,8 +275,15 @@ class ComputePool:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _observe(self, _options: CallbackOptions) -> Sequence[Observation]:
-        return [Observation(self._running, {"ictogram.service": self._start_message.service})]
+
+
+def _observe(_options: CallbackOptions) -> Sequence[Observation]:
+    return [Observation(pool.running, {"ictogram.service": pool.service}) for pool in tuple(_pools)]
+
+
+_pools: weakref.WeakSet[ComputePool] = weakref.WeakSet()
+_refusals = telemetry.meter().create_counter("ictogram.compute.busy_refusals")
+telemetry.meter().create_observable_gauge("ictogram.compute.slots_in_use", [_observe])
 
 
 class _Clock:
@@ -373,8 +383,7 @@ class _Child:
             return
         self._killed = True
         with contextlib.suppress(ProcessLookupError):
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)  # also when it is dead: its helpers may live
         if self._writer is not None:
             self._writer.close()
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -156,9 +156,7 @@ async def stream_work(
     work_context: Any,
     response_type: type[ResponseT],
     digest: str,
-    *,
-    progress_s: float | None = None,
-) -> AsyncIterator[ResponseT]:
+) -> AsyncGenerator[ResponseT, None]:
     """The body of a long call: ``response_type`` messages with ``progress`` (at least every 5 s) and one ``result``.
 
     ``context`` is the gRPC context, ``work_context`` the request's ``WorkContext``. The job gets what is left of the
@@ -166,15 +164,17 @@ async def stream_work(
     Raises `EngineMismatchError`, `BusyError` and everything that `ComputePool.run` raises.
     """
     check_digest(work_context.expected_digest, digest)
-    every_s = progress_s if progress_s is not None else RuntimeSettings.load().progress_s
+    settings = RuntimeSettings.load()
     fields = {name: getattr(work_context, name) for name in ("site_id", "case_id", "run_id", "step_id")}
     result_class = message_class(response_type.DESCRIPTOR.fields_by_name["result"].message_type)
     progress_class = message_class(response_type.DESCRIPTOR.fields_by_name["progress"].message_type)
     last = Progress(0.0, "start", "starting")
     with structlog.contextvars.bound_contextvars(**fields), _compute_span(function, fields):
-        events = pool.run(function, job, timeout_s=_left_s(context))
-        async with contextlib.aclosing(events):
-            async for event in _with_heartbeat(events, every_s):
+        events = pool.run(function, job, timeout_s=_left_s(context, settings.deadline_margin_s))
+        beating = _with_heartbeat(events, settings.progress_s)
+        # Closed from the inside out: the one that waits for an event first, then the job.
+        async with contextlib.aclosing(events), contextlib.aclosing(beating) as beats:
+            async for event in beats:
                 if isinstance(event, Outcome):
                     await failpoints.hit_aio("service.object_written_before_result")
                     yield response_type(result=to_proto(event.value, result_class))
@@ -192,14 +192,16 @@ def _compute_span(function: Callable[..., Any], fields: dict[str, str]) -> Any:
     )
 
 
-def _left_s(context: Any) -> float | None:
+def _left_s(context: Any, margin_s: float) -> float | None:
+    """What the job may take, so that there is time left to say that it took too long."""
     left = deadline.remaining_s()
-    return left if left is not None else context.time_remaining()
+    left = left if left is not None else context.time_remaining()
+    return None if left is None else max(0.0, left - margin_s)
 
 
 async def _with_heartbeat(
     events: AsyncIterator[Progress | Outcome[Any]], every_s: float
-) -> AsyncIterator[Progress | Outcome[Any] | None]:
+) -> AsyncGenerator[Progress | Outcome[Any] | None, None]:
     """The events, with None whenever none has come for so long."""
     pending: asyncio.Task[Progress | Outcome[Any]] | None = None
     try:
