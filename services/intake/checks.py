@@ -7,9 +7,10 @@ from pathlib import Path
 
 from schemas.errors import UnreadableMediaError, UnsupportedMediaError
 from services.intake.settings import IntakeSettings
-from services.media.container import missing_bytes
+from services.media.container import lacks_rate, missing_bytes
 from services.media.source import Probe
 
+_CLOCKLESS = frozenset({"mjpeg", "h264", "hevc", "m4v", "mpegvideo"})
 _DURATION_SLACK_S = 5.0
 _RATE_CHECKED_AFTER = 2000
 
@@ -32,10 +33,16 @@ def check_whole(path: Path) -> None:
         raise UnreadableMediaError(
             f"The file is cut off: by its own account {missing} bytes are missing from its end; send it again."
         )
+    if lacks_rate(path):
+        raise UnreadableMediaError("The file states a frame rate of 0, so that nothing in it can be timed.")
 
 
 def check_probe(probe: Probe, settings: IntakeSettings) -> None:
     """After the first picture."""
+    if probe.container in _CLOCKLESS:
+        raise UnsupportedMediaError(
+            f"The file is a bare {probe.container} stream, in which no picture has a time; export it as MP4, MKV or AVI."
+        )
     sides = (probe.width_px, probe.height_px, probe.display_width_px, probe.display_height_px)
     if max(sides) > settings.max_side_px:
         raise UnsupportedMediaError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.intake.checks import Decoded, check_decoded, check_probe, check_running, check_whole
 from services.intake.settings import IntakeSettings
+from services.media.container import stated_length_s
 from services.media.decode import MonoSound, Samples
 from services.media.resample import LAST_S
 from services.media.source import Picture, Probe, Sound, Source
@@ -86,7 +87,7 @@ class Reel:
             corrupt_packets=source.corrupt_packets,
             read_errors=source.read_errors,
             guessed_times=source.guessed_times,
-            stated_s=source.probe.duration_s,
+            stated_s=stated_length_s(part.path) or source.probe.duration_s,
         )
         check_decoded(done, self._settings)
         self.decoded.append(done)

@@ -27,6 +27,8 @@ from services.media.resample import at_rate
 from services.media.source import Picture, Probe
 from services.runtime.objects import ObjectStore
 
+_PROXY_NAME = "proxy.mp4"
+_AUDIO_NAME = "audio.wav"
 _REPORT_EVERY_S = 0.5
 _SLACK_S = 1e-3
 _Placed = tuple[Probe, Picture]
@@ -83,7 +85,7 @@ class _Pass:
     def __init__(self, parts: list[Part], settings: IntakeSettings, folder: Path, report: Report) -> None:
         self._settings = settings
         self._report = report
-        self._proxy_path, self._audio_path = folder / "proxy.mp4", folder / "audio.wav"
+        self._proxy_path, self._audio_path = folder / _PROXY_NAME, folder / _AUDIO_NAME
         self._wav = sound.WavWriter(self._audio_path)
         self._reel = Reel(parts, settings, self._wav.hear)
         self._repeats = Repeats()
@@ -188,14 +190,14 @@ class _Outputs:
     recording_id: str
 
     def keep(self, taken: _Taken) -> IntakeResult:
-        audio = None if taken.audio is None else self._file(taken.audio, "audio.wav", sound.MEDIA_TYPE)
+        audio = None if taken.audio is None else self._file(taken.audio, _AUDIO_NAME, sound.MEDIA_TYPE)
         stills = tuple(
             Thumbnail(time_s, self.store.put_bytes(data, self._uri(f"thumb-{index:03d}.jpg"), thumbnails.MEDIA_TYPE))
             for index, (time_s, data) in enumerate(taken.stills)
         )
         return IntakeResult(
             facts=taken.facts,
-            proxy=self._file(taken.proxy, "proxy.mp4", proxy.MEDIA_TYPE),
+            proxy=self._file(taken.proxy, _PROXY_NAME, proxy.MEDIA_TYPE),
             proxy_width_px=taken.width,
             proxy_height_px=taken.height,
             proxy_rate_hz=float(taken.rate),

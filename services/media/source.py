@@ -282,6 +282,5 @@ def _open(path: Path, max_pixels: int) -> av.container.InputContainer:
         return av.open(str(path), "r", options=options, metadata_errors="replace")
     except av.error.FileNotFoundError:
         raise ObjectMissingError from None
-    except av.error.FFmpegError as error:
-        msg = f"The file is not in a video format that can be read ({error.strerror})."
-        raise UnreadableMediaError(msg) from None
+    except av.error.FFmpegError:
+        raise UnreadableMediaError("The file is not in a video format that can be read.") from None

@@ -42,6 +42,6 @@ def run(tmp_path: Path, store: ObjectStore) -> Ingest:
             output_prefix=store.join("", "out"),
             settings=IntakeSettings(**settings),
         )
-        return ingest(job, lambda fraction, stage, message: None)
+        return ingest(job, lambda *_: None)
 
     return call

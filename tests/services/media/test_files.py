@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import InvalidRequestError
-from services.media.container import missing_bytes
+from services.media.container import lacks_rate, missing_bytes, stated_length_s
 from services.media.masks import MaskTrack
 from services.media.resample import at_rate
 from services.media.timeline import Timeline
@@ -76,6 +76,13 @@ def test_any_bytes_are_looked_at_without_harm(
     path = tmp_path_factory.mktemp("bytes") / "file"
     path.write_bytes(head + data)
     assert missing_bytes(path) >= 0
+    assert (stated_length_s(path) or 0) >= 0
+    assert lacks_rate(path) in {True, False}
+
+
+def test_the_header_of_a_movie_states_its_length(tmp_path: Path) -> None:
+    assert stated_length_s(videos.write_video(tmp_path / "v.mp4", seconds=2)) == pytest.approx(2, abs=0.05)
+    assert stated_length_s(videos.write_video(tmp_path / "v.mkv", seconds=0.2)) is None
 
 
 @dataclass
