@@ -1,1 +1,1 @@
-
+"""Everything that hospitals and people speak to: HTTP, FHIR, pages, deliveries."""

@@ -31,9 +31,9 @@ from services.runtime.settings import RuntimeSettings
 _DAY_S = 24 * 3600.0
 _log = logs.get(__name__)
 
-_ABOUT = """Decision support for research use: a seizure video becomes a structured, traceable semiology report. Not cleared
-as a medical device anywhere. Send a video in with `POST /uploads` (tus 1.0.0, resumable), open a case over it with
-`POST /cases`, follow it at `/cases/{id}/events`, and fetch the report. Errors are problem documents (RFC 9457)."""
+_ABOUT = """Decision support for research use: a seizure video becomes a structured, traceable semiology report. Not
+cleared as a medical device anywhere. Send a video in with `POST /uploads` (tus 1.0.0, resumable), open a case over it
+with `POST /cases`, follow it at `/cases/{id}/events`, and fetch the report. Errors are problem documents (RFC 9457)."""
 
 
 def create_app(

@@ -23,7 +23,9 @@ from gateway.local import LocalAccess
 from gateway.settings import GatewaySettings, Role
 from schemas.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
 
-ALLOWED_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
+ALLOWED_ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
 """Asymmetric only: a shared secret or ``none`` would let the holder of a public key forge tokens."""
 
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -49,7 +51,9 @@ class Identity:
     def require(self, role: Role) -> None:
         """Raises `PermissionDeniedError` unless one of the roles covers `role`."""
         if not any(role in _IMPLIED[held] for held in self.roles):
-            raise PermissionDeniedError(f"This needs the role {role}; the token has {', '.join(sorted(self.roles)) or 'none'}.")
+            raise PermissionDeniedError(
+                f"This needs the role {role}; the token has {', '.join(sorted(self.roles)) or 'none'}."
+            )
 
 
 class OidcVerifier:
@@ -123,7 +127,9 @@ class Authenticator:
             return await self._bearer(token.strip())
         identity = self._session(request)
         if identity is None:
-            raise UnauthenticatedError("No credentials came with the request; send a bearer token or open the printed link.")
+            raise UnauthenticatedError(
+                "No credentials came with the request; send a bearer token or open the printed link."
+            )
         return identity
 
     async def _bearer(self, token: str) -> Identity:
@@ -145,7 +151,9 @@ class Authenticator:
             return None
         unsafe = request.method not in _SAFE_METHODS or "x-http-method-override" in request.headers
         if unsafe and not _from_our_pages(request):
-            raise PermissionDeniedError("A request with a session cookie may change things only from this site's own pages.")
+            raise PermissionDeniedError(
+                "A request with a session cookie may change things only from this site's own pages."
+            )
         return self.local_identity()
 
 

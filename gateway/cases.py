@@ -38,7 +38,7 @@ class NewCase:
     subject: Subject
     recordings: tuple[Recording, ...]
     order: OrderRef | None = None
-    patient_context: PatientContext = PatientContext()
+    patient_context: PatientContext = field(default_factory=PatientContext)
     priority: Priority = Priority.BATCH
 
 
@@ -73,7 +73,7 @@ class CasesClient:
     """Calls the cases service on behalf of an identity."""
 
     def __init__(self, channel: AioChannel, call_timeout_s: float, watch_timeout_s: float) -> None:
-        self._stub = CasesServiceStub(channel)
+        self._stub = CasesServiceStub(channel)  # type: ignore[no-untyped-call] # generated
         self._health = HealthStub(channel)
         self._timeout_s = call_timeout_s
         self._watch_timeout_s = watch_timeout_s
@@ -87,7 +87,7 @@ class CasesClient:
             order=to_proto(new.order, case_pb2.OrderRef) if new.order else None,
             patient_context=to_proto(new.patient_context, case_pb2.PatientContext),
             recordings=[to_proto(recording, recording_pb2.Recording) for recording in new.recordings],
-            priority=case_pb2.Priority.Value(f"PRIORITY_{new.priority.name}"),
+            priority=f"PRIORITY_{new.priority.name}",
         )
         reply = await self._stub.CreateCase(request, timeout=self._timeout_s)
         return from_proto(reply.view, CaseView), bool(reply.already_existed)
@@ -104,14 +104,16 @@ class CasesClient:
             caller=_caller(caller),
             page_size=page_size,
             page_token=page_token,
-            statuses=[case_pb2.CaseStatus.Value(f"CASE_STATUS_{status.name}") for status in statuses],
+            statuses=[f"CASE_STATUS_{status.name}" for status in statuses],
         )
         reply = await self._stub.ListCases(request, timeout=self._timeout_s)
         return tuple(from_proto(case, Case) for case in reply.cases), reply.next_page_token
 
     async def watch(self, caller: Identity, case_id: str) -> AsyncGenerator[CaseView, None]:
         """The case as it is, then after every change, until it ends. Closing the iterator cancels the call."""
-        async with contextlib.aclosing(self._stub.WatchCase(_get(caller, case_id), timeout=self._watch_timeout_s)) as views:
+        async with contextlib.aclosing(
+            self._stub.WatchCase(_get(caller, case_id), timeout=self._watch_timeout_s)
+        ) as views:
             async for view in views:
                 yield from_proto(view, CaseView)
 

@@ -1,4 +1,4 @@
-"""What the HTTP interface takes and gives, as JSON. Times are seconds from a recording's first frame unless named ``_at``."""
+"""What the HTTP interface takes and gives, as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.cases import CaseView, DeliveryView, NewCase
 from gateway.uploads.shelf import Upload
-from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientContext, Priority, StepName, StepStatus, Subject
+from schemas.case import (
+    Case,
+    CaseStatus,
+    DeliveryStatus,
+    OrderRef,
+    PatientContext,
+    Priority,
+    StepName,
+    StepStatus,
+    Subject,
+)
 from schemas.recording import Box, ObjectRef, Recording, SourceFile, Tri
 
 Text = Annotated[str, Field(max_length=400)]
@@ -28,7 +38,9 @@ class SubjectIn(_In):
     """The patient as the hospital names them."""
 
     identifier: Identifier = Field(description="Medical record number.", examples=["MRN-0815"])
-    system: Text = Field("", description="Namespace of the identifier (URI).", examples=["urn:oid:1.2.36.146.595.217.0.1"])
+    system: Text = Field(
+        "", description="Namespace of the identifier (URI).", examples=["urn:oid:1.2.36.146.595.217.0.1"]
+    )
     family: Text = ""
     given: Text = ""
     birth_date: str = Field("", description="ISO 8601 date; may be partial.", pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")
@@ -66,14 +78,18 @@ class RecordingIn(_In):
     """One recording: the upload(s) it consists of and what is known about it."""
 
     upload_id: str | None = Field(
-        None, pattern="^[0-9a-f]{32}$", description="A completed upload. In a multipart request: none, files come in order."
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="A completed upload. In a multipart request: none, files come in order.",
     )
     mirrored: Tri = Field(Tri.UNKNOWN, description="Whether left and right are swapped in the picture.")
     camera: Text = Field("", description="Kind of camera; no names.", examples=["phone"])
     filmed_by: Text = Field("", description="Role of who filmed.", examples=["relative"])
     consent_scope: Text = ""
     patient_box: tuple[float, float, float, float] | None = Field(
-        None, description="Where the patient is: left, top, right, bottom as fractions of the picture.", examples=[[0.2, 0.1, 0.8, 0.9]]
+        None,
+        description="Where the patient is: left, top, right, bottom as fractions of the picture.",
+        examples=[[0.2, 0.1, 0.8, 0.9]],
     )
 
     def to_domain(self, object_: ObjectRef) -> Recording:
@@ -177,7 +193,9 @@ class CaseOut(_Out):
     status: CaseStatus
     priority: Priority
     created_at: str
-    error_code: str = Field(description="Code of the error that failed it; empty without one.", examples=["unreadable-media"])
+    error_code: str = Field(
+        description="Code of the error that failed it; empty without one.", examples=["unreadable-media"]
+    )
     error_message: str = Field(examples=["The file could not be read as a video."])
     subject: SubjectIn
     order: OrderIn | None
@@ -240,8 +258,8 @@ class DeliveryOut(_Out):
     delivered_at: str
 
     @classmethod
-    def of(cls, view: DeliveryView) -> Self:
-        return cls.model_construct(**_fields(view, DeliveryOut))
+    def of(cls, view: DeliveryView) -> DeliveryOut:
+        return cls.model_construct(**_fields(view, cls))
 
 
 class Problem(BaseModel):

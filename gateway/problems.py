@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import fastapi
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -39,15 +40,27 @@ _STATUS: dict[str, int] = {
 }
 _RETRY_AFTER_S = {423: 1, 429: 2, 503: 5}
 _CODES = {
-    400: "invalid-request", 401: "unauthenticated", 403: "permission-denied", 404: "not-found", 405: "method-not-allowed",
-    409: "state-conflict", 410: "gone", 412: "precondition-failed", 413: "too-large", 415: "unsupported-media",
-    416: "range-not-satisfiable", 422: "invalid-request", 423: "busy", 429: "busy", 503: "unavailable",
+    400: "invalid-request",
+    401: "unauthenticated",
+    403: "permission-denied",
+    404: "not-found",
+    405: "method-not-allowed",
+    409: "state-conflict",
+    410: "gone",
+    412: "precondition-failed",
+    413: "too-large",
+    415: "unsupported-media",
+    416: "range-not-satisfiable",
+    422: "invalid-request",
+    423: "busy",
+    429: "busy",
+    503: "unavailable",
 }
 _log = logs.get(__name__)
 
 
-class HttpError(HTTPException):
-    """A problem that only exists in HTTP, such as a wrong protocol version."""
+class HttpError(fastapi.HTTPException):
+    """A problem that only exists in HTTP. FastAPI's own class, because libraries let only that one pass."""
 
     def __init__(self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None) -> None:
         self.code = code
@@ -82,7 +95,9 @@ def problem(
         body["trace_id"] = trace_id
     if extra:
         body.update(extra)
-    return JSONResponse(body, status_code=status, headers={**_retry_headers(status), **(headers or {})}, media_type=MEDIA_TYPE)
+    return JSONResponse(
+        body, status_code=status, headers={**_retry_headers(status), **(headers or {})}, media_type=MEDIA_TYPE
+    )
 
 
 def install(app: FastAPI) -> None:

@@ -81,7 +81,8 @@ class FhirSettings(Settings):
         description="Base of full URLs, identifier namespaces and ids; two installations never share one.",
     )
     application: str = Field(
-        "https://ictogram.example.org", description="Address at which people open this installation; for links to videos."
+        "https://ictogram.example.org",
+        description="Address at which people open this installation; links start with it.",
     )
     organization_reference: str = Field(
         "", description="Reference such as Organization/emu that the receiver holds; empty: named without one."
@@ -90,5 +91,5 @@ class FhirSettings(Settings):
     patient_system: str = Field("", description="Namespace of patient identifiers that come without one.")
     order_system: str = Field("", description="Namespace of order numbers that come without one.")
     encounter_system: str = Field("", description="Namespace of encounter identifiers.")
-    patient_name: bool = Field(True, description="Whether names stand beside identifiers in references.")
+    patient_name: bool = Field(default=True, description="Whether names stand beside identifiers in references.")
     time_zone: str = Field("UTC", description="IANA zone in which instants are written.")

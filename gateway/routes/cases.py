@@ -50,13 +50,19 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": CaseIn.model_json_schema(ref_template="#/components/schemas/{model}"), "example": _EXAMPLE},
+            "application/json": {
+                "schema": CaseIn.model_json_schema(ref_template="#/components/schemas/{model}"),
+                "example": _EXAMPLE,
+            },
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "required": ["case", "video"],
                     "properties": {
-                        "case": {"type": "string", "description": "The JSON of the case, recordings without upload_id."},
+                        "case": {
+                            "type": "string",
+                            "description": "The JSON of the case, recordings without upload_id.",
+                        },
                         "video": {"type": "array", "items": {"type": "string", "format": "binary"}},
                     },
                 }
@@ -70,10 +76,14 @@ _BODY: dict[str, Any] = {
     "",
     status_code=201,
     summary="Open a case over uploaded recordings",
-    responses={200: {"model": CaseViewOut, "description": "The same content for the same order was already here: that case."}},
+    responses={
+        200: {"model": CaseViewOut, "description": "The same content for the same order was already here: that case."}
+    },
     openapi_extra=_BODY,
 )
-async def create(request: Request, response: Response, parts: Parts, caller: Submitter, request_id: RequestId = None) -> CaseViewOut:
+async def create(
+    request: Request, response: Response, parts: Parts, caller: Submitter, request_id: RequestId = None
+) -> CaseViewOut:
     """Takes JSON that names completed uploads or, for small files, a multipart form with the case and the files."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -97,12 +107,14 @@ async def list_cases(
     page_token: Annotated[str, Query(max_length=400)] = "",
     status: Annotated[list[CaseStatus] | None, Query(description="Only these states.")] = None,
 ) -> CasePage:
+    """Steps are not listed here."""
     cases, token = await parts.cases.list(caller, page_size, page_token, tuple(status or ()))
     return CasePage(cases=tuple(CaseOut.of(case) for case in cases), next_page_token=token)
 
 
 @router.get("/{case_id}", summary="One case with the steps of its latest run")
 async def get_case(case_id: str, parts: Parts, caller: Reader) -> CaseViewOut:
+    """The same as the last event of its progress."""
     return CaseViewOut.of(await parts.cases.get(caller, case_id))
 
 
@@ -119,13 +131,19 @@ async def events(case_id: str, request: Request, parts: Parts, caller: Reader) -
 
 @router.post("/{case_id}/{action}", summary="Cancel, retry the failed steps, or run again with today's engines")
 async def act(
-    case_id: str, action: Literal["cancel", "retry", "rerun"], parts: Parts, caller: Submitter, request_id: RequestId = None
+    case_id: str,
+    action: Literal["cancel", "retry", "rerun"],
+    parts: Parts,
+    caller: Submitter,
+    request_id: RequestId = None,
 ) -> CaseViewOut:
+    """A case that is not in a fitting state answers 409."""
     return CaseViewOut.of(await parts.cases.act(caller, case_id, action, request_id or str(uuid4())))
 
 
 @router.get("/{case_id}/deliveries", summary="Where the case's reports went")
 async def deliveries(case_id: str, parts: Parts, caller: Reader) -> list[DeliveryOut]:
+    """Each row is one report version for one destination."""
     return [DeliveryOut.of(view) for view in await parts.cases.deliveries(caller, case_id)]
 
 
@@ -142,7 +160,9 @@ def _parse(body: bytes) -> CaseIn:
     try:
         return CaseIn.model_validate_json(body)
     except ValidationError as exc:
-        raise RequestValidationError(exc.errors(include_input=False, include_context=False, include_url=False)) from None
+        raise RequestValidationError(
+            exc.errors(include_input=False, include_context=False, include_url=False)
+        ) from None
 
 
 async def _named_uploads(wanted: CaseIn, parts: Context, caller: Identity) -> list[Upload]:
@@ -150,7 +170,9 @@ async def _named_uploads(wanted: CaseIn, parts: Context, caller: Identity) -> li
     uploads = []
     for recording in wanted.recordings:
         if recording.upload_id is None:
-            raise InvalidRequestError("Each recording must name its upload_id; files come along only in a multipart form.")
+            raise InvalidRequestError(
+                "Each recording must name its upload_id; files come along only in a multipart form."
+            )
         parts.shelf.find(caller, recording.upload_id)
         uploads.append(await parts.shelf.complete(recording.upload_id))
     return uploads

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
@@ -30,7 +31,9 @@ async def case_events(request: Request, parts: Context, caller: Identity, case_i
     )
 
 
-async def _stream(views: AsyncGenerator[CaseView, None], first: CaseView, parts: Context, seen: str) -> AsyncGenerator[bytes, None]:
+async def _stream(
+    views: AsyncGenerator[CaseView, None], first: CaseView, parts: Context, seen: str
+) -> AsyncGenerator[bytes, None]:
     """`seen` is the id of the state that a reconnecting client has: it is not sent that one again."""
     yield f"retry: {_RECONNECT_MS}\n\n".encode()
     async with contextlib.aclosing(_or_silence(views, parts)) as states:
@@ -52,8 +55,8 @@ async def _stream(views: AsyncGenerator[CaseView, None], first: CaseView, parts:
 
 async def _or_silence(views: AsyncGenerator[CaseView, None], parts: Context) -> AsyncGenerator[CaseView | None, None]:
     """The states as they come, and none after each heartbeat without one; ends when the gateway stops."""
-    stop = asyncio.ensure_future(parts.stopping.wait())
-    coming: asyncio.Future[CaseView] = asyncio.ensure_future(anext(views))
+    stop: asyncio.Future[Any] = asyncio.ensure_future(parts.stopping.wait())
+    coming: asyncio.Future[Any] = asyncio.ensure_future(anext(views))
     try:
         while True:
             done, _ = await asyncio.wait(

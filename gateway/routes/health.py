@@ -18,10 +18,12 @@ class Health(BaseModel):
 
 @router.get("/live", summary="The process lives")
 async def live() -> Health:
+    """For restarting a process that hangs."""
     return Health(status="ok")
 
 
 @router.get("/ready", summary="The cases service answers", responses={503: {"description": "It does not."}})
 async def ready(parts: Parts) -> Health:
+    """For sending requests elsewhere meanwhile."""
     await parts.cases.check()
     return Health(status="ok")

@@ -32,10 +32,17 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fo
     methods=["GET", "HEAD"],
     summary="The report as JSON, PDF or HTML",
     response_class=Response,
-    responses={200: {"content": {"application/json": {}, "application/pdf": {}, "text/html": {}}, "description": "The report."}},
+    responses={
+        200: {"content": {"application/json": {}, "application/pdf": {}, "text/html": {}}, "description": "The report."}
+    },
 )
 async def report(
-    case_id: str, kind: Literal["json", "pdf", "html"], request: Request, parts: Parts, caller: Reader, version: Version = 0
+    case_id: str,
+    kind: Literal["json", "pdf", "html"],
+    request: Request,
+    parts: Parts,
+    caller: Reader,
+    version: Version = 0,
 ) -> Response:
     """Unsigned versions are watermarked, and their file name says so."""
     bundle = await parts.reports.get(caller, case_id, version)
@@ -48,12 +55,17 @@ async def report(
 
 @router.get("/report/fhir", summary="The report as a FHIR R4 transaction Bundle", response_class=JSONResponse)
 async def fhir(case_id: str, parts: Parts, caller: Reader, version: Version = 0) -> Response:
+    """Made anew at each request; the same version and software give the same Bundle."""
     bundle = await run_in_threadpool(_bundle, parts, await parts.reports.get(caller, case_id, version))
     return JSONResponse(bundle, media_type="application/fhir+json")
 
 
-@router.api_route("/stills/{number}", methods=["GET", "HEAD"], summary="An evidence still of the report", response_class=Response)
-async def still(case_id: str, number: int, request: Request, parts: Parts, caller: Reader, version: Version = 0) -> Response:
+@router.api_route(
+    "/stills/{number}", methods=["GET", "HEAD"], summary="An evidence still of the report", response_class=Response
+)
+async def still(
+    case_id: str, number: int, request: Request, parts: Parts, caller: Reader, version: Version = 0
+) -> Response:
     """Stills are counted from 0 in the order of the report's evidence."""
     evidence = (await parts.reports.get(caller, case_id, version)).files.report.evidence
     if not 0 <= number < len(evidence):

@@ -65,7 +65,7 @@ def upload_router(settings: GatewaySettings, shelf: Shelf) -> APIRouter:
             max_size=settings.upload_max_bytes,
             days_to_keep=settings.upload_expiry_days,
             pre_create_dep=_pre_create(settings, shelf),
-            file_dep=_file_dep,
+            file_dep=_file_dep,  # type: ignore[arg-type] # declared too narrowly there
             on_upload_complete=_on_complete(shelf),
             storage=DiskStorage(shelf),
             tags=["uploads"],
@@ -80,7 +80,10 @@ def _guard(shelf: Shelf) -> Callable[[Request, Identity], Awaitable[None]]:
         """Refuses what the library would only refuse after writing."""
         if request.headers.get("tus-resumable") != TUS_VERSION:
             raise HttpError(
-                412, "precondition-failed", f"Tus-Resumable must be {TUS_VERSION}.", headers={"Tus-Version": TUS_VERSION}
+                412,
+                "precondition-failed",
+                f"Tus-Resumable must be {TUS_VERSION}.",
+                headers={"Tus-Version": TUS_VERSION},
             )
         uid = request.path_params.get("uuid")
         if uid is None:
@@ -120,7 +123,9 @@ def _pre_create(settings: GatewaySettings, shelf: Shelf) -> Callable[..., Any]:
             if size == 0:
                 raise http_error(InvalidRequestError("The file is empty: it has 0 bytes."))
             if size > settings.upload_max_bytes:
-                raise HttpError(413, "too-large", f"The file has {size} bytes; at most {settings.upload_max_bytes} are taken.")
+                raise HttpError(
+                    413, "too-large", f"The file has {size} bytes; the limit is {settings.upload_max_bytes}."
+                )
             declared = metadata.get("sha256", "").lower()
             if declared and not _SHA256.fullmatch(declared):
                 raise http_error(InvalidRequestError("The metadata's sha256 must be 64 hexadecimal digits."))
@@ -131,7 +136,7 @@ def _pre_create(settings: GatewaySettings, shelf: Shelf) -> Callable[..., Any]:
     return dependency
 
 
-async def _file_dep(request: Request) -> Callable[[dict[str, str]], dict[str, str] | None]:
+async def _file_dep(request: Request) -> Any:
     """Gives the library the id under which `_pre_create` has written the owner down."""
 
     def where(_: dict[str, str]) -> dict[str, str] | None:
@@ -141,7 +146,7 @@ async def _file_dep(request: Request) -> Callable[[dict[str, str]], dict[str, st
     return where
 
 
-def _on_complete(shelf: Shelf) -> Callable[[str, dict[str, str]], Awaitable[None]]:
+def _on_complete(shelf: Shelf) -> Any:
     async def complete(path: str, _: dict[str, str]) -> None:
         try:
             await shelf.complete(path.rsplit("/", 1)[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -18,17 +18,24 @@ router = APIRouter(prefix="/cases/{case_id}/recordings/{recording_id}", tags=["v
 
 _reader = requires("reader")
 Reader = Annotated[Identity, Depends(_reader)]
-_PARTIAL = {206: {"description": "The part that was asked for."}, 416: {"description": "The range is outside the file."}}
+_PARTIAL: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The part that was asked for."},
+    416: {"description": "The range is outside the file."},
+}
 
 
-@router.api_route("/video", methods=["GET", "HEAD"], summary="A recording's video", response_class=Response, responses=_PARTIAL)
+@router.api_route(
+    "/video", methods=["GET", "HEAD"], summary="A recording's video", response_class=Response, responses=_PARTIAL
+)
 async def video(
     case_id: str,
     recording_id: str,
     request: Request,
     parts: Parts,
     caller: Reader,
-    source: Annotated[Literal["proxy", "original"], Query(description="The normalised copy, or a file as sent.")] = "proxy",
+    source: Annotated[
+        Literal["proxy", "original"], Query(description="The normalised copy, or a file as sent.")
+    ] = "proxy",
     file: Annotated[int, Query(ge=0, description="Which of the original's files, counted from 0.")] = 0,
 ) -> Response:
     """The copy's time 0 is the recording's first frame. It is there once the case is reported."""
@@ -39,8 +46,12 @@ async def video(
     return await run_in_threadpool(serve_object, request, parts.store, ref)
 
 
-@router.api_route("/thumbnails/{number}", methods=["GET", "HEAD"], summary="A small still of a recording", response_class=Response)
-async def thumbnail(case_id: str, recording_id: str, number: int, request: Request, parts: Parts, caller: Reader) -> Response:
+@router.api_route(
+    "/thumbnails/{number}", methods=["GET", "HEAD"], summary="A small still of a recording", response_class=Response
+)
+async def thumbnail(
+    case_id: str, recording_id: str, number: int, request: Request, parts: Parts, caller: Reader
+) -> Response:
     """Thumbnails are counted from 0 in time order."""
     thumbnails = (await _intake(parts, caller, case_id, recording_id)).thumbnails
     if not 0 <= number < len(thumbnails):

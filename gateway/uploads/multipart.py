@@ -23,7 +23,7 @@ _MOST_PARTS = 40
 
 
 class _Form:
-    """Takes a form apart as its bytes come. A part named ``case`` is kept; each part named ``video`` becomes an upload."""
+    """Takes a form apart as its bytes come: the part ``case`` is kept, each part ``video`` becomes an upload."""
 
     def __init__(self, boundary: bytes, shelf: Shelf, caller: Identity) -> None:
         self.case = bytearray()
@@ -106,8 +106,8 @@ class _Form:
 async def receive_case(request: Request, shelf: Shelf, caller: Identity, max_bytes: int) -> tuple[CaseIn, list[Upload]]:
     """The case and its stored files from a multipart request.
 
-    Raises `HttpError` 413 over `max_bytes`, `InvalidRequestError` for a malformed form, and what `Shelf.complete` raises
-    for files that are no videos. Nothing of a refused request is kept.
+    Raises `HttpError` 413 over `max_bytes`, `InvalidRequestError` for a malformed form, and what `Shelf.complete`
+    raises for files that are no videos. Nothing of a refused request is kept.
     """
     _, options = parse_options_header(request.headers["content-type"])
     boundary = options.get(b"boundary")
@@ -145,9 +145,11 @@ def _parse(form: _Form) -> CaseIn:
     try:
         wanted = CaseIn.model_validate_json(bytes(form.case))
     except ValidationError as exc:
-        raise RequestValidationError(exc.errors(include_input=False, include_context=False, include_url=False)) from None
+        raise RequestValidationError(
+            exc.errors(include_input=False, include_context=False, include_url=False)
+        ) from None
     if any(recording.upload_id for recording in wanted.recordings) or len(wanted.recordings) != len(form.uploads):
         raise InvalidRequestError(
-            f"The form has {len(form.uploads)} video parts; its case must describe as many recordings without upload_id."
+            f"The form has {len(form.uploads)} video parts; its case must have as many recordings without upload_id."
         )
     return wanted

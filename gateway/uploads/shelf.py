@@ -1,15 +1,14 @@
 """Uploads on their way from a client to a case.
 
-Each upload has three files in one folder: its bytes, the protocol library's notes, and our own record that says whose it
-is. When all bytes are there they move into the object store under ``<site>/uploads/<id>/``; the record then holds the
-stored object until a case takes it or the upload expires. What a file was called is never kept.
+Each upload has three files in one folder: its bytes, the protocol library's notes, and our own record that says whose
+it is. When all bytes are there they move into the object store under ``<site>/uploads/<id>/``; the record then holds
+the stored object until a case takes it or the upload expires. What a file was called is never kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import time
@@ -20,7 +19,13 @@ from uuid import uuid4
 
 from gateway.auth import Identity
 from gateway.uploads.sniff import HEAD_BYTES, sniff
-from schemas.errors import InvalidRequestError, NotFoundError, StateConflictError, StorageFullError, UnsupportedMediaError
+from schemas.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    StateConflictError,
+    StorageFullError,
+    UnsupportedMediaError,
+)
 from schemas.recording import ObjectRef
 from services.runtime.objects import ObjectStore
 
@@ -103,7 +108,7 @@ class Shelf:
         path = self.data_path(upload.id)
         received = self.received_bytes(upload)
         if received != upload.size_bytes:
-            raise StateConflictError(f"The upload is not complete: {received} of {upload.size_bytes} bytes have arrived.")
+            raise StateConflictError(f"The upload is not complete: {received} of {upload.size_bytes} bytes are here.")
         try:
             with path.open("rb") as file:
                 media_type = sniff(file.read(HEAD_BYTES))
@@ -122,7 +127,7 @@ class Shelf:
         return done
 
     def offer(self, upload: Upload, *, taken: bool) -> None:
-        """Notes, before asking for a case, that the object may become part of one; and afterwards, if it did not."""
+        """Notes, before a case is asked for, that the object may become part of it; and afterwards, if it did not."""
         self.write(replace(upload, offered=taken))
 
     def remove(self, upload: Upload) -> None:
@@ -165,10 +170,13 @@ class Shelf:
         path = self._record_path(upload.id)
         draft = path.with_suffix(".record-draft")
         draft.write_text(json.dumps(asdict(upload)), encoding="utf-8")
-        os.replace(draft, path)
+        draft.replace(path)
 
     def _record_path(self, uid: str) -> Path:
         return self.data_path(uid).with_suffix(".record")
 
     def _files(self, uid: str) -> tuple[Path, ...]:
-        return tuple(self.folder / f"{uid}{suffix}" for suffix in ("", ".info", ".record", ".info-draft", ".record-draft", ".lock"))
+        return tuple(
+            self.folder / f"{uid}{suffix}"
+            for suffix in ("", ".info", ".record", ".info-draft", ".record-draft", ".lock")
+        )

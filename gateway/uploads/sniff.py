@@ -1,7 +1,7 @@
 """A first look at a file's opening bytes: is this a video container at all?
 
 Only the signature is read here; whether it decodes is found out by intake, in a confined process. Signatures are taken
-from the formats' own definitions: ISO/IEC 14496-12 (ISO base media), RFC 8794 and RFC 9559 (EBML, Matroska), Microsoft's
+from the formats' own definitions: ISO/IEC 14496-12 (ISO base media), RFC 8794 and 9559 (EBML, Matroska), Microsoft's
 RIFF/AVI and ASF descriptions, ISO/IEC 13818-1 (MPEG program and transport streams), RFC 3533 (Ogg), and Adobe's FLV.
 """
 
@@ -14,7 +14,13 @@ HEAD_BYTES = 1024
 
 _ISO_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 _EBML = b"\x1a\x45\xdf\xa3"
-_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_PREFIXES = (
+    (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), "video/x-ms-wmv"),
+    (b"\x00\x00\x01\xba", "video/mpeg"),
+    (b"\x00\x00\x01\xb3", "video/mpeg"),
+    (b"FLV\x01", "video/x-flv"),
+    (b"OggS", "video/ogg"),
+)
 _TS_PACKET = 188
 _M2TS_PACKET = 192
 _TS_SYNC = 0x47
@@ -30,7 +36,9 @@ def sniff(head: bytes) -> str:
         raise InvalidRequestError("The file is empty: it has 0 bytes.")
     media_type = _iso_media(head) or _by_prefix(head) or _transport_stream(head)
     if media_type is None:
-        raise UnsupportedMediaError(f"The file is not a video: it looks like {_what(head)}, not like MP4, MOV, MKV, WebM, AVI, WMV or MPEG.")
+        raise UnsupportedMediaError(
+            f"The file is not a video: it looks like {_what(head)}, not like MP4, MOV, MKV, WebM, AVI, WMV or MPEG."
+        )
     return media_type
 
 
@@ -52,15 +60,7 @@ def _by_prefix(head: bytes) -> str | None:
         return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         return "video/x-msvideo"
-    if head.startswith(_ASF):
-        return "video/x-ms-wmv"
-    if head.startswith((b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")):
-        return "video/mpeg"
-    if head.startswith(b"FLV\x01"):
-        return "video/x-flv"
-    if head.startswith(b"OggS"):
-        return "video/ogg"
-    return None
+    return next((media_type for prefix, media_type in _PREFIXES if head.startswith(prefix)), None)
 
 
 def _transport_stream(head: bytes) -> str | None:
@@ -76,8 +76,9 @@ def _what(head: bytes) -> str:
         return "a picture, a document, audio or a program"
     if head.startswith(b"RIFF"):
         return "audio or a picture in a RIFF file"
+    whole = head if len(head) < HEAD_BYTES else head[:-4]  # the last character may be cut in two
     try:
-        text = head.decode("utf-8", errors="strict") if len(head) < HEAD_BYTES else head[:-4].decode("utf-8", errors="strict")
+        text = whole.decode("utf-8")
     except UnicodeDecodeError:
         return "an unknown kind of file"
     return "text" if all(char.isprintable() or char.isspace() for char in text) else "an unknown kind of file"

@@ -1,7 +1,7 @@
 """The disk behind the upload protocol library.
 
-Differs from the library's own disk storage where that would lose or leak: the length of the file is the offset (a kill in
-the middle of a request leaves no offset that lies), bytes are written through as they come (nothing is gathered in
+Differs from the library's own disk storage where that would lose or leak: the length of the file is the offset (a kill
+in the middle of a request leaves no offset that lies), bytes are written through as they come (nothing is gathered in
 memory), file names are dropped, a full disk is told to the client, and waiting for a lock blocks nobody else.
 """
 
@@ -29,7 +29,7 @@ _LOCK_POLL_S = 0.05
 _NO_NAMES = {"filename": "video", "filetype": "application/octet-stream"}
 
 
-class DiskStorage(TusStorage):  # type: ignore[misc] # the library has no types
+class DiskStorage(TusStorage):
     """Keeps uploads in the shelf's folder."""
 
     def __init__(self, shelf: Shelf) -> None:
@@ -82,7 +82,7 @@ class DiskStorage(TusStorage):  # type: ignore[misc] # the library has no types
         draft = path.with_suffix(".info-draft")
         kept = {**data, "metadata": _NO_NAMES, "error": None}
         await asyncio.to_thread(draft.write_text, json.dumps(kept, default=str), encoding="utf-8")
-        await asyncio.to_thread(os.replace, draft, path)
+        await asyncio.to_thread(draft.replace, path)
 
     async def list_uids(self) -> list[str]:
         return sorted(path.stem for path in self._shelf.folder.glob("*.info"))
@@ -91,7 +91,7 @@ class DiskStorage(TusStorage):  # type: ignore[misc] # the library has no types
         return str(self._shelf.data_path(uid))
 
     @contextlib.asynccontextmanager
-    async def lock(self, uid: str) -> AsyncIterator[None]:
+    async def lock(self, uid: str) -> AsyncIterator[None]:  # type: ignore[override] # declared wrongly there
         """One writer per upload, across all replicas that share the folder. Raises 423 when it is taken."""
         with self._shelf.data_path(uid).with_suffix(".lock").open("ab") as guard:
             await _take(guard)

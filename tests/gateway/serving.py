@@ -55,7 +55,9 @@ class FakeCases(cases_pb2_grpc.CasesServiceServicer):
             for number, item in enumerate(self._numbered(request), start=1)
         )
         content = [file.object.sha256 for recording in recordings for file in recording.files]
-        digest = hashlib.sha256(repr((content, request.order.identifier, request.subject.identifier)).encode()).hexdigest()
+        digest = hashlib.sha256(
+            repr((content, request.order.identifier, request.subject.identifier)).encode()
+        ).hexdigest()
         case_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
         existed = case_id in self.views
         if not existed:

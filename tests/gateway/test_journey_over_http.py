@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from tusclient.client import TusClient
 
 from schemas.case import CaseStatus
-from tests.gateway.serving import MP4, Gateway
+from tests.gateway.serving import Gateway
 
 
 def send(gateway: Gateway, path: Path, chunk_size: int = 4096) -> str:
