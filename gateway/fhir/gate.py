@@ -1,22 +1,23 @@
 """The gate: nothing leaves that R4 or the house rules forbid.
 
-Three passes: our rules over every element (`_elements`), the rules of a transaction Bundle with its references, and the
-resource models of ``fhir.resources`` (its R4B release, which describes the resources that we write as R4 does). Rules
-are named as R4 names them (``obs-6``, ``bdl-7``, ...); those of our own start with ``house-``.
+Three passes: the rules of a transaction Bundle, those of every resource and each of its elements, and the resource
+models of ``fhir.resources`` (its R4B release, which describes the resources that we write as R4 does). Rules are named
+as R4 names them (``obs-6``, ``bdl-7``, ...); those of our own start with ``house-``.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
 
 from gateway.fhir.rules import BINDINGS, FORBIDDEN, SINGLE_CHOICE, TARGETS, WRITES
 from schemas.errors import InvalidRequestError
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
-_INDEX = re.compile(r"\[\d+\]")
 _UNSIGNED = {"size"}
 
 
@@ -36,22 +37,37 @@ def check(bundle: dict[str, Any], held_by_receiver: frozenset[str] = frozenset()
     `InvalidResourceError`, which names the rule and the path and shows no content.
     """
     _bundle(bundle)
-    for path, parent, node in _elements(bundle, "Bundle", {}):
-        _element(path, node)
-        if isinstance(parent, dict) and isinstance(node, dict) and "resourceType" in node and "id" in node:
-            _resource(path, node)
-    _references(bundle, held_by_receiver)
+    entries = [entry["resource"] for entry in bundle["entry"]]
+    known = {f"{resource['resourceType']}/{resource['id']}" for resource in entries} | held_by_receiver
+    for index, resource in enumerate(entries):
+        _resource(f"Bundle.entry[{index}].resource", resource, known)
     _model(bundle)
 
 
-def _elements(node: Any, path: str, parent: Any) -> Iterator[tuple[str, Any, Any]]:
-    yield path, parent, node
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _elements(value, f"{path}.{key}", node)
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _elements(value, f"{path}[{index}]", node)
+class _Element(NamedTuple):
+    """One element of a resource."""
+
+    path: str
+    """Below the resource, with indices: ``.component[0].code``."""
+    bare: str
+    """With the resource's type and without indices: ``Observation.component.code``."""
+    node: Any
+    """What stands there."""
+
+
+def _elements(resource: dict[str, Any]) -> Iterator[_Element]:
+    pending = [_Element("", str(resource["resourceType"]), resource)]
+    while pending:
+        element = pending.pop()
+        yield element
+        if isinstance(element.node, dict):
+            pending += [
+                _Element(f"{element.path}.{key}", f"{element.bare}.{key}", value)
+                for key, value in reversed(element.node.items())
+            ]
+        elif isinstance(element.node, list):
+            items = list(enumerate(element.node))
+            pending += [_Element(f"{element.path}[{n}]", element.bare, value) for n, value in reversed(items)]
 
 
 def _fail(rule: str, path: str, message: str) -> InvalidResourceError:
@@ -62,6 +78,8 @@ def _element(path: str, node: Any) -> None:
     """Rules of any element, whatever it is in."""
     if node is None or node in ({}, [], "") or (isinstance(node, str) and not node.strip()):
         raise _fail("ele-1", path, "it is empty; leave it out")
+    if isinstance(node, float) and not math.isfinite(node):
+        raise _fail("decimal", path, "it is no number that JSON could hold")
     if not isinstance(node, dict):
         return
     if "url" in node and path.rpartition(".")[2].startswith("extension["):
@@ -90,24 +108,62 @@ def _later(start: str, end: str) -> bool:
         return False
 
 
-def _resource(path: str, resource: dict[str, Any]) -> None:
-    """Rules of a resource as a whole."""
+def _resource(path: str, resource: dict[str, Any], known: AbstractSet[str]) -> None:
+    """Rules of a resource: of its elements one by one, then of the whole."""
     kind = resource["resourceType"]
-    if kind not in WRITES:
-        raise _fail("house-resources", path, f"we never write a {kind}")
-    if not _ID.fullmatch(str(resource["id"])):
-        raise _fail("id", f"{path}.id", "it must be 1 to 64 letters, digits, - or .")
-    for name in FORBIDDEN.get(kind, ()):
-        for inner, _, node in _elements(resource, path, {}):
-            if isinstance(node, dict) and name in node:
-                raise _fail(f"house-no-{name}", f"{inner}.{name}", "we never send it")
     if "contained" in resource:
         raise _fail("house-no-contained", f"{path}.contained", "resources are referenced, never contained")
+    for element in _elements(resource):
+        where = path + element.path
+        _element(where, element.node)
+        _forbidden(where, kind, element.node)
+        _binding(where, element)
+        _reference(where, element, known)
     for choice in SINGLE_CHOICE.get(kind, ()):
         _one_of(path, resource, choice)
-    _bindings(path, resource)
     if kind == "Observation":
         _observation(path, resource)
+
+
+def _forbidden(path: str, kind: str, node: Any) -> None:
+    for name in FORBIDDEN.get(kind, ()):
+        if isinstance(node, dict) and name in node:
+            raise _fail(f"house-no-{name}", f"{path}.{name}", "we never send it")
+
+
+def _binding(path: str, element: _Element) -> None:
+    if not isinstance(element.node, str):
+        return
+    allowed = BINDINGS.get(element.bare) or BINDINGS.get("*." + element.bare.rpartition(".")[2])
+    if allowed is not None and element.node not in allowed:
+        raise _fail("binding", path, f"it must be one of {', '.join(sorted(allowed))}")
+
+
+def _reference(path: str, element: _Element, known: AbstractSet[str]) -> None:
+    """A literal reference leads to an entry or to what the receiver holds, and to a type that R4 allows there."""
+    reference = element.node
+    if not isinstance(reference, dict):
+        return
+    allowed = TARGETS.get(element.bare)
+    literal = reference.get("reference")
+    if allowed is None:
+        if isinstance(literal, str):
+            raise _fail("house-references", path, "no reference of ours stands here")
+        return
+    if literal is None:
+        if "identifier" not in reference and "display" not in reference:
+            raise _fail("ref-1", path, "a reference needs a target, an identifier or a display")
+        kind = str(reference.get("type", ""))
+    else:
+        match = _LITERAL.fullmatch(literal)
+        if match is None:
+            raise _fail("house-relative", path, "a reference must be Type/id")
+        if literal not in known:
+            raise _fail("bdl-resolve", path, f"{match[1]} of that id is neither in the Bundle nor with the receiver")
+        kind = match[1]
+    if kind not in allowed:
+        told = kind or "an untyped reference"
+        raise _fail("target", path, f"{told} may not stand here; R4 has {', '.join(sorted(allowed))}")
 
 
 def _one_of(path: str, resource: dict[str, Any], choice: str) -> None:
@@ -115,15 +171,6 @@ def _one_of(path: str, resource: dict[str, Any], choice: str) -> None:
     found = sorted({key.lstrip("_") for key in resource if pattern.fullmatch(key)})
     if len(found) > 1:
         raise _fail(f"choice-{choice}", f"{path}.{found[1]}", f"only one of {', '.join(found)} may be there")
-
-
-def _bindings(path: str, resource: dict[str, Any]) -> None:
-    root = resource["resourceType"]
-    for inner, _, node in _elements(resource, root, {}):
-        allowed = BINDINGS.get(_INDEX.sub("", inner)) or BINDINGS.get("*." + inner.rpartition(".")[2])
-        if allowed is not None and isinstance(node, str) and node not in allowed:
-            where = path + inner.removeprefix(root)
-            raise _fail("binding", where, f"it must be one of {', '.join(sorted(allowed))}")
 
 
 def _observation(path: str, resource: dict[str, Any]) -> None:
@@ -152,11 +199,18 @@ def _bundle(bundle: dict[str, Any]) -> None:
     """Rules of a transaction Bundle."""
     if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction":
         raise _fail("house-transaction", "Bundle", "it must be a Bundle of type transaction")
+    for name in ("id", "timestamp", "entry"):
+        _element(f"Bundle.{name}", bundle.get(name))
     seen: set[str] = set()
     for index, entry in enumerate(bundle.get("entry", ())):
         path = f"Bundle.entry[{index}]"
         resource = entry.get("resource", {})
-        address = f"{resource.get('resourceType')}/{resource.get('id')}"
+        kind, own_id = resource.get("resourceType"), resource.get("id")
+        if kind not in WRITES:
+            raise _fail("house-resources", f"{path}.resource", f"we never write a {kind}")
+        if not _ID.fullmatch(str(own_id)):
+            raise _fail("id", f"{path}.resource.id", "it must be 1 to 64 letters, digits, - or .")
+        address = f"{kind}/{own_id}"
         if "request" not in entry:
             raise _fail("bdl-3", path, "an entry of a transaction needs a request")
         if entry["request"] != {"method": "PUT", "url": address}:
@@ -167,41 +221,6 @@ def _bundle(bundle: dict[str, Any]) -> None:
         if not url.endswith(f"/{address}"):
             raise _fail("bdl-8", f"{path}.fullUrl", f"it must end with /{address}")
         seen.add(url)
-
-
-def _references(bundle: dict[str, Any], held: frozenset[str]) -> None:
-    """Every literal reference leads to an entry or to what the receiver holds, and to a type that R4 allows there."""
-    entries = {f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in bundle["entry"]}
-    for index, entry in enumerate(bundle["entry"]):
-        resource = entry["resource"]
-        root = resource["resourceType"]
-        for inner, _, node in _elements(resource, root, {}):
-            allowed = TARGETS.get(_INDEX.sub("", inner))
-            if isinstance(node, dict) and allowed is not None:
-                where = f"Bundle.entry[{index}].resource{inner.removeprefix(root)}"
-                _reference(where, node, allowed, entries | held)
-            elif isinstance(node, dict) and isinstance(node.get("reference"), str):
-                where = f"Bundle.entry[{index}].resource{inner.removeprefix(root)}"
-                raise _fail("house-references", where, "no reference of ours stands here")
-
-
-def _reference(path: str, reference: dict[str, Any], allowed: frozenset[str], known: set[str]) -> None:
-    literal = reference.get("reference")
-    if literal is None:
-        if "identifier" not in reference and "display" not in reference:
-            raise _fail("ref-1", path, "a reference needs a target, an identifier or a display")
-        kind = str(reference.get("type", ""))
-    else:
-        match = _LITERAL.fullmatch(literal)
-        if match is None:
-            raise _fail("house-relative", path, "a reference must be Type/id")
-        if literal not in known:
-            raise _fail("bdl-resolve", path, f"{match[1]} of that id is neither in the Bundle nor with the receiver")
-        kind = match[1]
-    if kind not in allowed:
-        raise _fail(
-            "target", path, f"{kind or 'an untyped reference'} may not stand here; R4 has {', '.join(sorted(allowed))}"
-        )
 
 
 def _model(bundle: dict[str, Any]) -> None:

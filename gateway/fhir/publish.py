@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from gateway.fhir.coding import VOCABULARY, Json, local_systems
+from gateway.fhir.context import narrative
 from schemas.catalogue import Catalogue, CodeRelation, ExternalCode, load_catalogue
 
 HPO = "http://human-phenotype-ontology.org"
@@ -59,6 +60,7 @@ def _head(kind: str, name: str, title: str, catalogue: Catalogue) -> Json:
     return {
         "resourceType": kind,
         "id": name,
+        "text": narrative(title),
         "url": f"{VOCABULARY}/{kind}/{name}",
         "version": catalogue.version,
         "name": "Ictogram" + "".join(part.title() for part in name.split("-")),
@@ -112,9 +114,12 @@ def concept_map(name: str, target: str, catalogue: Catalogue) -> Json:
 
 
 def _target(code: ExternalCode) -> Json:
-    seizure_type = code.relation is not CodeRelation.EQUIVALENT and code.code.startswith("HP:")
-    remark = {"comment": "Names a seizure type, never to be asserted from one sign"} if seizure_type else {}
-    return {"code": code.code, "display": code.label, "equivalence": code.relation.value, **remark}
+    comment = {}
+    if code.code.startswith("HP:"):
+        comment = {"comment": "Names a seizure type, never to be asserted from one sign"}
+    elif code.relation is CodeRelation.NARROWER:  # R4's cmd-1 wants a reason
+        comment = {"comment": "Theirs is one form of the sign"}
+    return {"code": code.code, "display": code.label, "equivalence": code.relation.value, **comment}
 
 
 def extension_definition(name: str, context: str, kind: str, meaning: str) -> Json:
@@ -123,6 +128,7 @@ def extension_definition(name: str, context: str, kind: str, meaning: str) -> Js
     return {
         "resourceType": "StructureDefinition",
         "id": name,
+        "text": narrative(meaning),
         "url": url,
         "name": "Ictogram" + "".join(part.title() for part in name.split("-")),
         "title": meaning,

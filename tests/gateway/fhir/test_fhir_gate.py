@@ -52,6 +52,7 @@ BREAKS: list[tuple[str, str, Callable[[Json], object]]] = [
     ("target", "subject", lambda b: clonic(b).update(subject=clonic(b)["device"])),
     ("target", "result[0]", lambda b: of(b, "DiagnosticReport").update(result=[clonic(b)["device"]])),
     ("target", "subject", lambda b: clonic(b)["subject"].pop("type")),
+    ("decimal", "value", lambda b: clonic(b)["component"][0]["valueQuantity"].update(value=float("nan"))),
     ("ref-1", "basedOn[0]", lambda b: clonic(b)["basedOn"][0].pop("identifier")),
     ("bdl-resolve", "hasMember[0]", lambda b: clonic(b)["hasMember"][0].update(reference="Observation/gone")),
     ("house-relative", "hasMember[0]", lambda b: clonic(b)["hasMember"][0].update(reference="#one")),

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from schemas.catalogue import load_catalogue
 from schemas.errors import InvalidRequestError, ObjectMissingError
 from schemas.recording import AnchorSource, ClockAnchor, Interval, Tri
 from schemas.report import LocalizationAid, ReportStatus
-from schemas.semiology import FindingStatus, OnsetOrder, Reason
+from schemas.semiology import FindingStatus, OnsetOrder, Reason, Side, SideRefersTo
 
 BASE = "https://ictogram.example.org/fhir"
 
@@ -386,3 +387,33 @@ def test_an_instantaneous_occurrence_passes_the_gate(sample: Any, pick: Any) -> 
     first = occurrences(sample.with_finding(occurrences=(point,)).bundle(), pick)[0]
     assert not has(first, "onset-uncertainty")
     assert first["effectivePeriod"]["start"] == first["effectivePeriod"]["end"]
+
+
+def test_a_finding_for_every_sign_of_the_catalogue_passes_the_gate(sample: Any, pick: Any) -> None:
+    found = sample.report.episodes[0].findings[0]
+    every = tuple(
+        replace(
+            found,
+            id=f"r1-e1-{sign.id}",
+            sign=sign.id,
+            occurrences=tuple(
+                replace(
+                    found.occurrences[0],
+                    id=f"r1-e1-{sign.id}-{side.value}",
+                    sign=sign.id,
+                    side=side,
+                    side_refers_to=sign.side_refers_to,
+                    body_part=sign.body_part,
+                    phase=sign.phases[0],
+                )
+                for side in Side
+            ),
+        )
+        for sign in load_catalogue().signs
+    )
+    episode = replace(sample.report.episodes[0], findings=every, order=None)
+    bundle = sample.with_report(episodes=(episode,)).bundle()
+    assert len(pick(bundle, "Observation", "sign-event")) == len(every) * len(Side)
+    unsided = {sign.id for sign in load_catalogue().signs if sign.side_refers_to is SideRefersTo.NONE}
+    for one in occurrences(bundle, pick):
+        assert has(one, "side") != (one["valueCodeableConcept"]["coding"][0]["code"] in unsided)
