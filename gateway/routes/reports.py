@@ -27,9 +27,9 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fo
 """The report page is self-contained: inline styles and pictures, no script; it gets an origin of its own."""
 
 
-@router.api_route(
+@router.head("/report.{kind}", include_in_schema=False, response_class=Response)
+@router.get(
     "/report.{kind}",
-    methods=["GET", "HEAD"],
     summary="The report as JSON, PDF or HTML",
     response_class=Response,
     responses={
@@ -60,9 +60,8 @@ async def fhir(case_id: str, parts: Parts, caller: Reader, version: Version = 0)
     return JSONResponse(bundle, media_type="application/fhir+json")
 
 
-@router.api_route(
-    "/stills/{number}", methods=["GET", "HEAD"], summary="An evidence still of the report", response_class=Response
-)
+@router.head("/stills/{number}", include_in_schema=False, response_class=Response)
+@router.get("/stills/{number}", summary="An evidence still of the report", response_class=Response)
 async def still(
     case_id: str, number: int, request: Request, parts: Parts, caller: Reader, version: Version = 0
 ) -> Response:

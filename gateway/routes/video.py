@@ -24,9 +24,8 @@ _PARTIAL: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.api_route(
-    "/video", methods=["GET", "HEAD"], summary="A recording's video", response_class=Response, responses=_PARTIAL
-)
+@router.head("/video", include_in_schema=False, response_class=Response)
+@router.get("/video", summary="A recording's video", response_class=Response, responses=_PARTIAL)
 async def video(
     case_id: str,
     recording_id: str,
@@ -46,9 +45,8 @@ async def video(
     return await run_in_threadpool(serve_object, request, parts.store, ref)
 
 
-@router.api_route(
-    "/thumbnails/{number}", methods=["GET", "HEAD"], summary="A small still of a recording", response_class=Response
-)
+@router.head("/thumbnails/{number}", include_in_schema=False, response_class=Response)
+@router.get("/thumbnails/{number}", summary="A small still of a recording", response_class=Response)
 async def thumbnail(
     case_id: str, recording_id: str, number: int, request: Request, parts: Parts, caller: Reader
 ) -> Response:

@@ -25,7 +25,6 @@ from schemas.case import Case, CaseStatus, OrderRef, Priority, StepName, StepSta
 from schemas.errors import NotFoundError, StateConflictError
 from schemas.recording import IntakeResult, Recording
 from schemas.report import ReportFiles
-from services.runtime.channel import connect_aio
 from services.runtime.convert import from_proto, to_proto
 from services.runtime.objects import ObjectStore
 from services.runtime.server import Registration, Server
@@ -251,6 +250,18 @@ class Gateway:
         await self.grpc.stop()
 
 
+def upload(http: httpx.Client, content: bytes) -> str:
+    """Sends a file in one PATCH; gives the upload's id."""
+    tus = {"Tus-Resumable": "1.0.0"}
+    created = http.post("/uploads", headers={**tus, "Upload-Length": str(len(content))})
+    assert created.status_code == 201, created.text
+    location = created.headers["location"]
+    headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    sent = http.patch(location, content=content, headers=headers)
+    assert sent.status_code == 204, sent.text
+    return location.rsplit("/", 1)[-1]
+
+
 def wait_until(condition: Callable[[], bool], what: str, attempts: int = 1000) -> None:
     """Polls until the condition holds; fails after a generous number of attempts."""
     import time
@@ -260,6 +271,3 @@ def wait_until(condition: Callable[[], bool], what: str, attempts: int = 1000) -
             return
         time.sleep(0.02)
     raise AssertionError(f"never happened: {what}")
-
-
-__all__ = ["MP4", "FakeCases", "Gateway", "connect_aio", "wait_until"]
