@@ -1,1 +1,1 @@
-"""Scoring of predictions against ground truth."""
+"""Scoring of predictions (``report.json``) against ground truth: events, signs, sides, order, false alarms."""

@@ -159,8 +159,7 @@ def prepare(script: Script, seed: int, look: Look) -> Stagecraft:
     scene = play(script, seed, look.rate_hz)
     camera = place_camera(look.camera, look.size, generator(seed, "camera"))
     room = build_room(camera, look.infrared, generator(seed, "room"))
-    body = forward_kinematics(scene.patient, scene.build)
-    people = [Person(body, scene.patient, camera, PATIENT_OUTFIT, scene.build, look.infrared, seed)]
+    people = [_patient(scene, camera, look, seed)]
     for number, motion in enumerate(scene.visitors):
         other = forward_kinematics(motion, on_bed=False)
         people.append(Person(other, motion, camera, NURSE_OUTFIT, Build(), look.infrared, seed + 7919 * (number + 1)))
@@ -173,6 +172,23 @@ def prepare(script: Script, seed: int, look: Look) -> Stagecraft:
     sensor = Sensor(look.size, look.infrared, look.noise, generator(seed, "sensor"))
     light = _light(camera, look.infrared)
     return Stagecraft(look, scene, camera, room, light, people, blanket, top_y, exposure, sensor)
+
+
+def truth_of(script: Script, seed: int, look: Look) -> Truth:
+    """What would be true of a rendering, without painting it.
+
+    Raises:
+        InvalidRequestError: the script names an unknown movement or path.
+
+    """
+    scene = play(script, seed, look.rate_hz)
+    camera = place_camera(look.camera, look.size, generator(seed, "camera"))
+    return observe(scene, seed, look, camera, _patient(scene, camera, look, seed), covered=script.blanket > 0)
+
+
+def _patient(scene: Scene, camera: Camera, look: Look, seed: int) -> Person:
+    body = forward_kinematics(scene.patient, scene.build)
+    return Person(body, scene.patient, camera, PATIENT_OUTFIT, scene.build, look.infrared, seed)
 
 
 def render(script: Script, seed: int, out_path: Path, size: tuple[int, int] = (640, 360),
