@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from schemas.case import Subject
 from schemas.catalogue import load_catalogue
 from schemas.errors import InvalidRequestError, ObjectMissingError
 from schemas.recording import AnchorSource, ClockAnchor, Interval, Tri
@@ -417,3 +418,8 @@ def test_a_finding_for_every_sign_of_the_catalogue_passes_the_gate(sample: Any, 
     unsided = {sign.id for sign in load_catalogue().signs if sign.side_refers_to is SideRefersTo.NONE}
     for one in occurrences(bundle, pick):
         assert has(one, "side") != (one["valueCodeableConcept"]["coding"][0]["code"] in unsided)
+
+
+def test_a_patient_without_identifier_is_named_as_such(sample: Any, pick: Any) -> None:
+    [clonic] = pick(sample.with_report(subject=Subject("")).bundle(), "Observation", "clonic")
+    assert clonic["subject"] == {"type": "Patient", "display": "Patient not identified"}
