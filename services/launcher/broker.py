@@ -17,7 +17,7 @@ from services.launcher.postgres import stop_leftover
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
-PASSWORD_FILE = "password"
+PASSWORD_FILE = "password"  # noqa: S105 - the name of a file
 
 
 class BrokerServer:

@@ -26,7 +26,7 @@ DATABASE = "ictogram"
 START_TIMEOUT_S = 60.0
 """A cold machine creates a cluster in about 5 s; loaded ones were ten times slower."""
 STOP_TIMEOUT_S = 10.0
-PASSWORD_FILE = "password"
+PASSWORD_FILE = "password"  # noqa: S105 - the name of a file
 _NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 _NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
