@@ -14,8 +14,8 @@ _BAND = 0.16
 _CHANGE = 6.0
 _CONTRAST = 40.0
 _FEWEST_TICKS = 8
-_REGULAR_SHARE = 0.8
-_TOLERANCE_S = 0.3
+_REGULAR_SHARE = 0.85
+_TOLERANCE_S = 0.21
 
 
 class BurntInClock:
@@ -26,7 +26,8 @@ class BurntInClock:
 
     def __init__(self) -> None:
         self._before: np.ndarray[Any, np.dtype[np.int16]] | None = None
-        self._last_s: np.ndarray[Any, np.dtype[np.float64]] | None = None
+        self._shown: np.ndarray[Any, np.dtype[np.int16]] | None = None
+        self._last_s = np.zeros(0)
         self._ticks = np.zeros(0, np.int64)
         self._changes = np.zeros(0, np.int64)
 
@@ -48,20 +49,31 @@ class BurntInClock:
 
     def _compare(self, time_s: float, edges: np.ndarray[Any, np.dtype[np.int16]]) -> None:
         assert self._before is not None
-        change = _tiles(np.abs(edges - self._before)).mean(axis=(1, 3)).reshape(-1)
         tiles = _tiles(edges)
-        contrast = (tiles.max(axis=(1, 3)) - tiles.min(axis=(1, 3))).reshape(-1)
-        changed = (change > _CHANGE) & (contrast > _CONTRAST)
-        if self._last_s is None:
-            self._last_s = np.full(changed.size, -np.inf)
-            self._ticks = np.zeros(changed.size, np.int64)
-            self._changes = np.zeros(changed.size, np.int64)
+        change = _differences(tiles, _tiles(self._before))
+        if self._shown is None:
+            self._shown = tiles.copy()
+            self._last_s = np.full(change.size, -np.inf)
+            self._ticks = np.zeros(change.size, np.int64)
+            self._changes = np.zeros(change.size, np.int64)
+        changed = (change > _CHANGE) & (np.ptp(tiles, axis=(1, 2)) > _CONTRAST)
+        # a digit shows something new each time; rhythmic movement shows what it showed a period ago
+        new = _differences(tiles, self._shown) > _CHANGE
         since = time_s - self._last_s
         self._changes += changed & np.isfinite(since)
-        self._ticks += changed & (np.abs(since - 1.0) <= _TOLERANCE_S)
+        self._ticks += changed & new & (np.abs(since - 1.0) <= _TOLERANCE_S)
         self._last_s[changed] = time_s
+        self._shown[changed] = tiles[changed]
+
+
+def _differences(
+    one: np.ndarray[Any, np.dtype[np.int16]], other: np.ndarray[Any, np.dtype[np.int16]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(np.abs(one - other).mean(axis=(1, 2)))
 
 
 def _tiles(band: np.ndarray[Any, np.dtype[np.int16]]) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """(tiles, 16, 16) of a band."""
     height, width = band.shape
-    return band.reshape(height // _TILE_PX, _TILE_PX, width // _TILE_PX, _TILE_PX)
+    split = band.reshape(height // _TILE_PX, _TILE_PX, width // _TILE_PX, _TILE_PX)
+    return np.ascontiguousarray(split.swapaxes(1, 2)).reshape(-1, _TILE_PX, _TILE_PX)

@@ -41,7 +41,7 @@ def check_probe(probe: Probe, settings: IntakeSettings) -> None:
     """After the first picture."""
     if probe.container in _CLOCKLESS:
         raise UnsupportedMediaError(
-            f"The file is a bare {probe.container} stream, in which no picture has a time; export it as MP4, MKV or AVI."
+            f"The file is a bare {probe.container} stream in which no picture has a time; send it as MP4, MKV or AVI."
         )
     sides = (probe.width_px, probe.height_px, probe.display_width_px, probe.display_height_px)
     if max(sides) > settings.max_side_px:

@@ -90,10 +90,13 @@ class QualityMeter:
         sharpness = float(np.median(lit)) if lit.size else float(np.median(sharp))
         blurred = ~dark & (sharp < max(settings.blur_sharpness, settings.blur_relative * sharpness))
         sudden = (jump > _JUMP) & (jump > _JUMP_OVER_MEDIAN * np.median(jump))
-        cuts = sudden & (likeness < _SAME_SCENE)
-        light = sudden & ~cuts & (np.abs(np.diff(luma, prepend=luma[:1])) > _LIGHT_LUMA)
-        moving = (shift >= settings.shift_px) & ~cuts & ~light & ~dark
+        moving = (shift >= settings.shift_px) & ~dark
         step_s = 1 / settings.analysis_rate_hz
+        cuts = sudden & (likeness < _SAME_SCENE) & ~moving
+        # scenes do not change several times a second: that is a camera swung too fast to be followed
+        swung = cuts & (np.convolve(cuts | moving, np.ones(2 * round(0.4 / step_s) + 1), "same") > 1)
+        cuts, moving = cuts & ~swung, moving | swung
+        light = sudden & ~cuts & ~moving & (np.abs(np.diff(luma, prepend=luma[:1])) > _LIGHT_LUMA)
         middles = times - step_s / 2
         return Quality(
             dark=_spans(times, dark, step_s, end_s),
@@ -129,7 +132,8 @@ class QualityMeter:
                 part = np.s_[row * height : (row + 1) * height, column * width : (column + 1) * width]
                 if before[part].std() < _TEXTURE:
                     continue
-                moved, response = cv2.phaseCorrelate(before[part], after[part], window)
+                # copies, because phaseCorrelate windows its arguments in place
+                moved, response = cv2.phaseCorrelate(before[part].copy(), after[part].copy(), window)
                 if response > _RESPONSE:
                     shifts.append(moved)
         if len(shifts) < _FEWEST_BLOCKS:
