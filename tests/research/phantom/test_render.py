@@ -35,7 +35,7 @@ def _painted(mirrored: bool = False) -> tuple[Stagecraft, NDArray[np.float64]]:
 
 
 def _around_hand(craft: Stagecraft, side: str) -> tuple[slice, slice]:
-    points = np.concatenate([joint for joint in craft.people[0].body.arms[side].joints[2:]])
+    points = np.concatenate(craft.people[0].body.arms[side].joints[2:])
     seen = craft.camera.project(points)
     low, high = seen[:, :2].min(axis=0) - 4, seen[:, :2].max(axis=0) + 4
     return slice(max(int(low[1]), 0), int(high[1])), slice(max(int(low[0]), 0), int(high[0]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,8 +36,8 @@ def test_bending_the_elbow_brings_the_hand_towards_the_shoulder_and_up() -> None
     straight, bent = _supine(), _supine()
     straight["right_elbow"], bent["right_elbow"] = 5.0, 120.0
     bent["right_shoulder_rot"] = 0.0
-    reach = [np.linalg.norm(forward_kinematics(m).arms["right"].joints[2] - forward_kinematics(m).arms["right"].joints[0])
-             for m in (straight, bent)]
+    arms = [forward_kinematics(m).arms["right"].joints for m in (straight, bent)]
+    reach = [np.linalg.norm(joints[2] - joints[0]) for joints in arms]
     assert reach[1] < 0.7 * reach[0]
     assert forward_kinematics(bent).arms["right"].joints[2][0, 2] > MATTRESS_TOP_M + 0.15
 
@@ -47,7 +49,7 @@ def test_bones_keep_their_length_whatever_the_angles(angles: list[float], side: 
     for joint, value in zip(ANGLES, angles, strict=True):
         motion[f"{side}_{joint}"] = value
     joints = forward_kinematics(motion, on_bed=False).arms[side].joints
-    lengths = [float(np.linalg.norm(b - a)) for a, b in zip(joints[:-1], joints[1:], strict=True)]
+    lengths = [float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(joints)]
     assert lengths == pytest.approx([0.28, 0.25, 0.085, 0.075], abs=1e-6)
 
 
