@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import functools
+import json
 import os
 import signal
 import socket
@@ -30,6 +32,15 @@ PARTS = {
     "delivery": ("work", "delivery"),
 }
 """Process name and the arguments of ``ictogram`` that run it."""
+
+
+FOLDER_DESTINATION = {
+    "id": "folder",
+    "kind": "folder",
+    "release": "preliminary",
+    "owner": "whoever runs the embedded stack",
+}
+"""The embedded stack hands unsigned reports to its own user, in a folder, marked UNSIGNED."""
 
 
 class EmbeddedStack:
@@ -114,10 +125,13 @@ class EmbeddedStack:
         self._start_stores()
         for name in PARTS:
             self.supervisor.start(self._part(name))
+        for name, address in self._addresses.items():
+            self._await(name, functools.partial(_is_serving, address))
         self._await("gateway", self._gateway_ready)
 
     def stop(self) -> None:
         """Stop everything; nothing is left behind."""
+        self.supervisor.stop(list(PARTS))
         self.supervisor.stop()
         if self._lock is not None:
             self._lock.close()
@@ -129,6 +143,7 @@ class EmbeddedStack:
             "ICTOGRAM_OBJECT_STORE": (self.home / "objects").as_uri(),
             "ICTOGRAM_CASES_DATABASE": self.postgres.dsn,
             "ICTOGRAM_CASES_BROKER": self.broker.url,
+            "ICTOGRAM_CASES_DESTINATIONS": json.dumps([FOLDER_DESTINATION]),
             "ICTOGRAM_GATEWAY_PORT": str(self.gateway_port),
             "ICTOGRAM_GATEWAY_UPLOAD_DIR": str(self.home / "uploads"),
             "ICTOGRAM_GATEWAY_LOCAL_TOKEN_FILE": str(self._token_path),
@@ -194,6 +209,19 @@ class EmbeddedStack:
             return httpx.get(f"{self.url}/health/ready", timeout=5).is_success
         except httpx.TransportError:
             return False
+
+
+def _is_serving(address: str) -> bool:
+    """Whether the gRPC service at an address says that it is ready (grpc.health.v1)."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def _free_ports(count: int) -> list[int]:

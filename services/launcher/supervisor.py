@@ -91,7 +91,7 @@ class _Keeper:
 
 
 class Supervisor:
-    """A set of kept processes. Use `start` in the order things depend on each other; `stop` goes the other way."""
+    """A set of kept processes."""
 
     def __init__(self) -> None:
         self._keepers: dict[str, _Keeper] = {}
@@ -124,16 +124,15 @@ class Supervisor:
         """Send a signal to the whole process group; the process is started again if it dies of it."""
         os.killpg(self.pid(name), number)
 
-    def stop(self, grace_s: float = 8.0) -> None:
-        """Stop everything, last started first; kill what does not leave within the grace period."""
-        for keeper in self._keepers.values():
+    def stop(self, names: Sequence[str] | None = None, grace_s: float = 8.0) -> None:
+        """Stop the named processes, or all; kill what does not leave within the grace period."""
+        leaving = [self._keepers.pop(name) for name in list(names or self._keepers) if name in self._keepers]
+        for keeper in leaving:
             keeper.stopping.set()
-        for keeper in reversed(self._keepers.values()):
             _signal(keeper, keeper.spec.stop_signal)
         deadline = time.monotonic() + grace_s
-        for keeper in reversed(self._keepers.values()):
+        for keeper in leaving:
             self._leave(keeper, max(0.0, deadline - time.monotonic()))
-        self._keepers.clear()
 
     @staticmethod
     def _leave(keeper: _Keeper, patience_s: float) -> None:
