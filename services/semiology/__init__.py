@@ -1,0 +1,1 @@
+"""Semiology: proposes episodes in a recording and answers for every sign of the catalogue."""

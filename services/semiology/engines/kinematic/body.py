@@ -1,0 +1,202 @@
+"""The patient's body in the picture: head end, midline, the patient's own sides, and which part a cell belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.recording import Box, Tri
+from schemas.segmentation import BodyPart
+from schemas.semiology import Side
+from services.semiology.engines.kinematic.head import Head, HeadSource
+
+Floats = npt.NDArray[Any]
+
+
+class Region(StrEnum):
+    """Parts that a body axis tells apart; left and right are the patient's own."""
+
+    HEAD = "head"
+    TRUNK = "trunk"
+    LEFT_ARM = "left_arm"
+    RIGHT_ARM = "right_arm"
+    LEFT_LEG = "left_leg"
+    RIGHT_LEG = "right_leg"
+
+
+LEFT = (Region.LEFT_ARM, Region.LEFT_LEG)
+RIGHT = (Region.RIGHT_ARM, Region.RIGHT_LEG)
+ARMS = (Region.LEFT_ARM, Region.RIGHT_ARM)
+LEGS = (Region.LEFT_LEG, Region.RIGHT_LEG)
+HEAD_RADIUS = 0.75
+"""In head heights, around the face's centre."""
+SHOULDER = 0.9
+"""Shoulders lie this many head heights below the face's centre (stature is 7.5 heads)."""
+HIP = 3.6
+TRUNK_HALF = 0.62
+"""Half the trunk's width; shoulders are about two head heights apart, the arms included."""
+ONE_SIDED = 0.45
+"""(left - right) / (left + right) of the energy from which a movement is one-sided."""
+SPREAD_SHARE = 0.18
+"""Share of the energy that each side has at least when a movement is spread over the body."""
+WIDE_SHARE = 0.35
+"""Share of the patient's cells that move when a movement of an unoriented body counts as spread."""
+UP = {0: (0.0, -1.0), 90: (-1.0, 0.0), 180: (0.0, 1.0), 270: (1.0, 0.0)}
+
+
+@dataclass(frozen=True)
+class Body:
+    """Geometry of one patient; lengths are fractions of the picture's long side."""
+
+    along: Floats | None
+    """(rows, columns) distance below the head's centre along the body, in head heights; none: axis unknown."""
+    lateral: Floats | None
+    """(rows, columns) distance to the patient's left of the midline, in head heights."""
+    weight: Floats
+    """(rows, columns) 1 where the patient may be."""
+    head: Head | None
+    """The head, if found."""
+    sides_known: bool
+    """Whether left and right can be told."""
+    how: str
+    """How the axis was found, for rationales and limits."""
+
+    def shares(self, energy: Floats) -> dict[Region, float]:
+        """Share of an energy map (rows, columns) per region; empty without an axis."""
+        if self.along is None or self.lateral is None:
+            return {}
+        total = float(energy.sum()) + 1e-12
+        return {region: float(energy[self.cells(region)].sum()) / total for region in Region}
+
+    def cells(self, region: Region) -> npt.NDArray[np.bool_]:
+        """(rows, columns) cells of a region; needs an axis."""
+        assert self.along is not None
+        assert self.lateral is not None
+        head = np.hypot(self.along, self.lateral) < HEAD_RADIUS
+        if region is Region.HEAD:
+            return head
+        leg = (self.along >= HIP) & ~head
+        trunk = (np.abs(self.lateral) < TRUNK_HALF) & ~leg & ~head
+        if region is Region.TRUNK:
+            return trunk
+        side = self.lateral > 0 if region in LEFT else self.lateral <= 0
+        return (leg if region in LEGS else ~(leg | trunk | head)) & side
+
+    def balance(self, energy: Floats) -> float:
+        """-1 (all on the right) to 1 (all on the left) of the energy off the head; 0 without an axis."""
+        if self.along is None or self.lateral is None:
+            return 0.0
+        off = energy * (np.hypot(self.along, self.lateral) >= HEAD_RADIUS)
+        # A cell on the midline belongs to both sides, half a head away to one.
+        lean = np.clip(self.lateral / 0.3, -1, 1)
+        return float((off * lean).sum() / (off.sum() + 1e-12))
+
+    def side_of(self, energy: Floats) -> Side:
+        """The patient's side that carries an energy map."""
+        if not self.sides_known:
+            return Side.UNDETERMINED
+        balance = self.balance(energy)
+        if abs(balance) >= ONE_SIDED:
+            return Side.LEFT if balance > 0 else Side.RIGHT
+        if abs(balance) >= 0.6 * ONE_SIDED:
+            return Side.BILATERAL_LEFT_GT if balance > 0 else Side.BILATERAL_RIGHT_GT
+        return Side.BILATERAL_SYMMETRIC
+
+    def part_of(self, energy: Floats) -> BodyPart:
+        """The part that carries most of an energy map."""
+        shares = self.shares(energy)
+        if not shares:
+            return BodyPart.UNSPECIFIED
+        if self.is_spread(shares):
+            return BodyPart.WHOLE_BODY
+        groups = {
+            BodyPart.HEAD: shares[Region.HEAD],
+            BodyPart.ARM: sum(shares[region] for region in ARMS),
+            BodyPart.LEG: sum(shares[region] for region in LEGS),
+            BodyPart.TRUNK: shares[Region.TRUNK],
+        }
+        return max(groups, key=lambda part: groups[part])
+
+    def is_spread(self, shares: dict[Region, float]) -> bool:
+        """Whether arms and legs, or at least limbs of both sides, carry a movement."""
+        if not shares:
+            return False
+        left, right = sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)
+        arms, legs = sum(shares[r] for r in ARMS), sum(shares[r] for r in LEGS)
+        return min(left, right) >= SPREAD_SHARE and min(arms, legs) >= 0.5 * SPREAD_SHARE
+
+
+def body_of(
+    shape: tuple[int, int], aspect: float, head: Head | None, weight: Floats, region: Box | None, mirrored: Tri
+) -> Body:
+    """The body's geometry from the head and from where the patient is.
+
+    `shape`: rows, columns of the grid; `aspect`: height over width of the picture; `weight`: (rows, columns).
+    A face gives the head end and its upright direction; the patient's mask corrects the axis. Without a head, a region
+    that is taller than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed).
+    """
+    rows, columns = shape
+    long_side = max(1.0, aspect)
+    x = (np.arange(columns) + 0.5) / columns / long_side
+    y = (np.arange(rows) + 0.5) / rows * aspect / long_side
+    grid_x, grid_y = np.meshgrid(x, y)
+    placed = _axis(head, weight, region, grid_x, grid_y, aspect)
+    if placed is None:
+        return Body(None, None, weight, head, sides_known=False, how="the head end could not be found")
+    (origin_x, origin_y), up, size, how = placed
+    left = (-up[1], up[0])
+    if mirrored is Tri.YES:
+        left = (-left[0], -left[1])
+    away_x, away_y = grid_x - origin_x, grid_y - origin_y
+    along = -(away_x * up[0] + away_y * up[1]) / size
+    lateral = (away_x * left[0] + away_y * left[1]) / size
+    return Body(along, lateral, weight, head, sides_known=True, how=how)
+
+
+def _axis(
+    head: Head | None, weight: Floats, region: Box | None, grid_x: Floats, grid_y: Floats, aspect: float
+) -> tuple[tuple[float, float], tuple[float, float], float, str] | None:
+    """Head centre, unit vector towards the crown, head height, and how it was found."""
+    centre = _centre(weight, grid_x, grid_y)
+    if head is not None:
+        up: tuple[float, float] | None = UP[head.turned_deg] if head.source is HeadSource.FACE else None
+        up = _towards(head, centre, up)
+        if up is not None:
+            return (head.x, head.y), up, head.size, f"from the {head.source.value}"
+    if region is None:
+        return None
+    long_side = max(1.0, aspect)
+    width = (region.right - region.left) / long_side
+    height = (region.bottom - region.top) * aspect / long_side
+    if height < 1.2 * width:
+        return None
+    x, y = (region.left + region.right) / 2 / long_side, region.top * aspect / long_side
+    return (x, y + height / 12), (0.0, -1.0), height / 6, "assumed upright, no face found"
+
+
+def _centre(weight: Floats, grid_x: Floats, grid_y: Floats) -> tuple[float, float] | None:
+    """Centre of the patient's cells; none when the weight says nothing."""
+    if float(weight.min()) > 0 or float(weight.max()) <= 0:
+        return None
+    total = float(weight.sum())
+    return float((grid_x * weight).sum() / total), float((grid_y * weight).sum() / total)
+
+
+def _towards(
+    head: Head, centre: tuple[float, float] | None, face_up: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """The crown's direction: from the body's centre to the head, unless that contradicts an upright face."""
+    if centre is None:
+        return face_up
+    away = np.array([head.x - centre[0], head.y - centre[1]])
+    length = float(np.hypot(*away))
+    if length < 0.8 * head.size:
+        return face_up
+    away = away / length
+    if face_up is not None and float(away @ np.array(face_up)) < 0.8:
+        return face_up
+    return float(away[0]), float(away[1])

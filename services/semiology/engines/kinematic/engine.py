@@ -1,0 +1,100 @@
+"""The engine `kinematic`: puts flow, body, detectors and signs together."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from schemas.engine import EngineInfo
+from schemas.recording import Tri
+from schemas.semiology import CoverageGap
+from services.media.tracks import Track
+from services.semiology.engines import Answer, Evidence, Proposal, Report
+from services.semiology.engines.kinematic import flow, head
+from services.semiology.engines.kinematic.clonic import clonic_events
+from services.semiology.engines.kinematic.episodes import members, proposals_of
+from services.semiology.engines.kinematic.events import Event
+from services.semiology.engines.kinematic.rhythm import rhythms
+from services.semiology.engines.kinematic.scene import Scene, body_in, scene_of
+from services.semiology.engines.kinematic.signs import ANSWERED, LOWEST_RATE_HZ, answers_for
+
+VERSION = "1"
+TRACK_STEP_S = 0.5
+
+
+class KinematicEngine:
+    """Training-free: optical flow, rhythm and posture judged by rules from physiology. CPU only."""
+
+    def info(self) -> EngineInfo:
+        """Identity; the digest covers every line of this package, in which all parameters stand."""
+        return EngineInfo(
+            name="kinematic", version=VERSION, digest=_digest(), training="training-free", answers=ANSWERED
+        )
+
+    def load(self) -> None:
+        """Reads the face cascades."""
+        head.load()
+
+    def study(self, evidence: Evidence, report: Report) -> KinematicStudy:
+        """Measures the recording. Raises `UnreadableMediaError` when the proxy cannot be decoded."""
+        report(0.02, "flow", "measuring movement")
+        grid = flow.part_of(evidence.proxy, evidence.intake.proxy_rate_hz, None)
+        report(0.75, "body", "looking for the head")
+        body = body_in(evidence, grid.shape, grid.aspect)
+        report(0.85, "rhythm", "reading rhythm and posture")
+        scene = scene_of(evidence, grid, body)
+        return KinematicStudy(scene, events_in(scene))
+
+
+class KinematicStudy:
+    """What the engine made of one recording."""
+
+    def __init__(self, scene: Scene, events: tuple[Event, ...]) -> None:
+        self._scene, self._events = scene, events
+
+    def gaps(self) -> tuple[CoverageGap, ...]:
+        """Spans in which movement could not be judged."""
+        return self._scene.gaps
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Candidate seizures."""
+        return proposals_of(self._events, self._scene)
+
+    def answers(self, episode: Proposal) -> tuple[Answer, ...]:
+        """One answer per sign of `info().answers`."""
+        return answers_for(members(episode, self._events), episode, self._scene)
+
+    def tracks(self) -> tuple[Track, ...]:
+        """Scores per kind of event every half second, and the activity; NaN in gaps."""
+        scene = self._scene
+        times = np.arange(scene.begin_s, max(scene.end_s, scene.begin_s + TRACK_STEP_S), TRACK_STEP_S)
+        lost = np.zeros(len(times), bool)
+        for gap in scene.gaps:
+            lost |= (times >= gap.span.lo) & (times <= gap.span.hi)
+        curves = {sign: np.zeros(len(times)) for sign in ANSWERED}
+        for proposal in self.proposals():
+            for answer in self.answers(proposal):
+                for seen in answer.sightings:
+                    inside = (times >= seen.onset_s.middle_s) & (times <= seen.offset_s.middle_s)
+                    curves[answer.sign][inside] = np.maximum(curves[answer.sign][inside], seen.score)
+        return tuple(Track(sign, times, np.where(lost, np.nan, curve)) for sign, curve in curves.items())
+
+
+def events_in(scene: Scene) -> tuple[Event, ...]:
+    """Every event the detectors see, in time order."""
+    facts = scene.facts
+    events: list[Event] = []
+    timed = Tri.YES not in {facts.slow_motion, facts.edited}
+    if timed and not 0 < facts.effective_rate_hz < LOWEST_RATE_HZ:
+        events += clonic_events(rhythms(scene.grid, scene.weight), scene.body, scene.end_s)
+    return tuple(sorted(events, key=lambda event: event.onset_s))
+
+
+def _digest() -> str:
+    """SHA-256 over the engine's own sources."""
+    content = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        content.update(source.name.encode() + b"\0" + source.read_bytes())
+    return content.hexdigest()

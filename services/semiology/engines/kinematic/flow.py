@@ -1,0 +1,183 @@
+"""Movement over a grid of cells, streamed from the proxy: the only module of the engine that looks at every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.media.decode import Frame, frames
+
+Array = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+LONG_SIDE_PX = 320
+"""Working size: dense flow at this size takes about a millisecond and still resolves a hand of 10 px."""
+CELL_PX = 10
+"""Cell edge at the working size: about a hand's width of a patient who fills half of the picture's height."""
+NOISE_GATE = 3.0
+"""A pixel counts as changed when its smoothed difference exceeds this many times the picture's noise."""
+LIGHT_JUMP = 0.02
+"""A relative change of the picture's median brightness above this between two frames is light, not movement."""
+MARGIN_PX = 12
+"""Room around what changed, so that the flow's coarse levels see where it comes from."""
+WINDOW_STEP_PX = 64
+"""Windows handed to the flow are multiples of this, so that few sizes occur."""
+CAMERA_SHARE = 0.5
+"""Camera movement is assumed when more than this share of textured cells moves together (median of their flow)."""
+
+
+@dataclass(frozen=True)
+class MotionGrid:
+    """Movement per cell and frame of one part of a recording.
+
+    Velocities are in picture long sides per second; x to the right, y downwards. All arrays share their first axis.
+    """
+
+    rate_hz: float
+    """Frames per second at which movement was measured."""
+    time_s: npt.NDArray[np.float64]
+    """(n,) seconds from the recording's first frame, of the later picture of each pair."""
+    velocity: npt.NDArray[np.float16]
+    """(n, rows, columns, 2) mean velocity, camera movement removed."""
+    speed: npt.NDArray[np.float16]
+    """(n, rows, columns) mean absolute velocity."""
+    camera: Array
+    """(n, 2) velocity of the whole picture."""
+    light: Flags
+    """(n,) the light changed at once: nothing was measured."""
+    same: Flags
+    """(n,) the picture did not change at all: a duplicated frame."""
+    aspect: float
+    """Height over width of the picture."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the grid."""
+        return self.velocity.shape[1], self.velocity.shape[2]
+
+
+class _FlowMeter:
+    """Measures cell movement between consecutive pictures."""
+
+    def __init__(self, height: int, width: int) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)
+        self._cv2 = cv2
+        self._speck = np.ones((2, 2), np.uint8)
+        self._dis: dict[tuple[int, int], Any] = {}
+        self.rows, self.columns = max(1, round(height / CELL_PX)), max(1, round(width / CELL_PX))
+        self._long_side = float(max(height, width))
+
+    def measure(self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> tuple[Array, Array, Array, bool, bool]:
+        """Velocity (rows, columns, 2) and speed (rows, columns) per frame step, camera (2,), light and same flags."""
+        cv2 = self._cv2
+        velocity = np.zeros((self.rows, self.columns, 2), np.float32)
+        speed = np.zeros((self.rows, self.columns), np.float32)
+        difference = cv2.absdiff(before, after)
+        if not difference.any():
+            return velocity, speed, np.zeros(2, np.float32), False, True
+        light = _light_jump(before, after)
+        changed = self._changed(difference)
+        if light or not changed.any():
+            return velocity, speed, np.zeros(2, np.float32), light, False
+        flow = self._flow(before, after, changed)
+        camera = _camera(cv2.resize(flow, (self.columns, self.rows), interpolation=cv2.INTER_AREA), changed)
+        flow -= camera
+        flow *= changed[:, :, None]
+        velocity = cv2.resize(flow, (self.columns, self.rows), interpolation=cv2.INTER_AREA) / self._long_side
+        magnitude = cv2.magnitude(flow[:, :, 0], flow[:, :, 1])
+        speed = cv2.resize(magnitude, (self.columns, self.rows), interpolation=cv2.INTER_AREA) / self._long_side
+        return velocity, speed, (camera / self._long_side).astype(np.float32), False, False
+
+    def _flow(self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], changed: Array) -> Array:
+        """Dense flow where anything changed (a window around it), zero elsewhere."""
+        x, y, width, height = self._cv2.boundingRect(changed.astype(np.uint8))
+        left, right = _window(x, x + width, before.shape[1])
+        top, bottom = _window(y, y + height, before.shape[0])
+        size = (bottom - top, right - left)
+        if size not in self._dis:
+            # One instance per window size: an instance whose input changes size allocates everything again.
+            self._dis[size] = self._cv2.DISOpticalFlow.create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        flow = np.zeros((*before.shape, 2), np.float32)
+        window = np.s_[top:bottom, left:right]
+        old, new = np.ascontiguousarray(before[window]), np.ascontiguousarray(after[window])
+        flow[window] = self._dis[size].calc(old, new, None)
+        return flow
+
+    def _changed(self, difference: npt.NDArray[np.uint8]) -> Array:
+        """1 where the picture changed by more than its noise, (height, width); specks smaller than a finger dropped."""
+        cv2 = self._cv2
+        height, width = difference.shape
+        half = cv2.resize(cv2.blur(difference, (3, 3)), (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        # Most of the picture stands still: the median difference is the sensor's and codec's noise.
+        noise = float(np.median(half[::2, ::2]))
+        gate = max(2.0, NOISE_GATE * noise)
+        mask = cv2.threshold(half, gate, 1, cv2.THRESH_BINARY)[1]
+        mask = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._speck), self._speck)
+        return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
+
+
+def _window(low: int, high: int, limit: int) -> tuple[int, int]:
+    """A span around [low, high) with a margin, its length a multiple of the window step (or the whole side)."""
+    low, high = max(0, low - MARGIN_PX), min(limit, high + MARGIN_PX)
+    length = min(limit, -(-(high - low) // WINDOW_STEP_PX) * WINDOW_STEP_PX)
+    low = max(0, min(low, limit - length))
+    return low, low + length
+
+
+def _light_jump(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> bool:
+    old, new = before[::4, ::4].astype(np.float32), after[::4, ::4].astype(np.float32)
+    ratio = np.median((new + 8) / (old + 8))
+    return bool(abs(ratio - 1.0) > LIGHT_JUMP)
+
+
+def _camera(cells: Array, changed: Array) -> Array:
+    """Velocity of the whole picture in pixels per frame; zero unless most of it moves together."""
+    if float(changed.mean()) < CAMERA_SHARE * 0.3:
+        return np.zeros(2, np.float32)
+    flat = cells.reshape(-1, 2)
+    middle = np.median(flat, axis=0)
+    near = np.hypot(*(flat - middle).T) < 0.3 + 0.3 * float(np.hypot(*middle))
+    return middle.astype(np.float32) if float(near.mean()) > CAMERA_SHARE else np.zeros(2, np.float32)
+
+
+def measure(source: Iterator[Frame], rate_hz: float) -> MotionGrid:
+    """Measures movement through consecutive `source` pictures (grey, one size); memory grows by 3 kB per frame."""
+    meter: _FlowMeter | None = None
+    before: Frame | None = None
+    times: list[float] = []
+    rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16], Array, bool, bool]] = []
+    aspect = 1.0
+    for frame in source:
+        if before is None or meter is None:
+            height, width = frame.image.shape[:2]
+            meter, aspect = _FlowMeter(height, width), height / width
+        else:
+            step_s = max(1e-3, frame.time_s - before.time_s)
+            velocity, speed, camera, light, same = meter.measure(before.image, frame.image)
+            rows.append(((velocity / step_s).astype(np.float16), (speed / step_s).astype(np.float16), camera / step_s, light, same))
+            times.append(frame.time_s)
+        before = frame
+    shape = (meter.rows, meter.columns) if meter else (1, 1)
+    count = len(rows)
+    return MotionGrid(
+        rate_hz=rate_hz,
+        time_s=np.asarray(times, np.float64),
+        velocity=np.stack([row[0] for row in rows]) if count else np.zeros((0, *shape, 2), np.float16),
+        speed=np.stack([row[1] for row in rows]) if count else np.zeros((0, *shape), np.float16),
+        camera=np.stack([row[2] for row in rows]) if count else np.zeros((0, 2), np.float32),
+        light=np.asarray([row[3] for row in rows], bool),
+        same=np.asarray([row[4] for row in rows], bool),
+        aspect=aspect,
+    )
+
+
+def part_of(proxy: Path, rate_hz: float, span: tuple[float, float] | None) -> MotionGrid:
+    """The movement of the proxy within `span` (seconds; none: all of it) at about `rate_hz`."""
+    return measure(frames(proxy, rate_hz=rate_hz, long_side_px=LONG_SIDE_PX, colour="gray", span=span), rate_hz)

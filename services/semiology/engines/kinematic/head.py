@@ -1,0 +1,165 @@
+"""Where the patient's head is: OpenCV's bundled face cascades, else the roundest patch of skin at an end of the body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.recording import Box
+
+Picture = npt.NDArray[np.uint8]
+
+
+class HeadSource(StrEnum):
+    """How the head was found."""
+
+    FACE = "face"
+    SKIN = "skin"
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head's place in the picture."""
+
+    x: float
+    """Centre, fraction of the picture's long side from the left."""
+    y: float
+    """Centre, fraction of the picture's long side from the top."""
+    size: float
+    """Width of the face, fraction of the long side."""
+    source: HeadSource
+    """How it was found."""
+    turned_deg: int = 0
+    """How far the picture had to be turned (clockwise) for the face to stand upright: 0, 90, 180 or 270."""
+    share: float = 0.0
+    """Share of stills in which it was found there."""
+
+
+SMALLEST_FACE_PX = 20
+"""The cascades' own smallest window."""
+ENOUGH = 3
+"""Stills that must show a face at one place before other directions are no longer tried."""
+TURNS = (0, 90, 270, 180)
+"""A patient seen from the side of the bed lies across the picture."""
+
+
+@cache
+def _cascades() -> tuple[Any, ...]:
+    import cv2
+
+    folder = Path(cv2.data.haarcascades)
+    names = ("haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml")
+    return tuple(cv2.CascadeClassifier(str(folder / name)) for name in names)
+
+
+def load() -> None:
+    """Read the cascades now, so that the first recording does not wait for them."""
+    _cascades()
+
+
+def find_head(stills: Sequence[Picture], region: Box | None) -> Head | None:
+    """The head in a few colour stills (H x W x 3, BGR) of one recording; none when nothing convinces."""
+    if not stills:
+        return None
+    return _by_face(stills, region) or _by_skin(stills, region)
+
+
+def _by_face(stills: Sequence[Picture], region: Box | None) -> Head | None:
+    import cv2
+
+    height, width = stills[0].shape[:2]
+    long_side = float(max(height, width))
+    found: list[tuple[float, float, float, int]] = []
+    for turn in TURNS:
+        for still in stills:
+            gray = cv2.cvtColor(still, cv2.COLOR_BGR2GRAY)
+            found += [
+                (x, y, size, turn) for x, y, size in _faces(gray, turn) if _inside(x / width, y / height, region)
+            ]
+        if _agreeing(found, found) >= ENOUGH:
+            break
+    if not found:
+        return None
+    best = max(found, key=lambda one: _agreeing([one], found))
+    near = [one for one in found if _same(best, one)]
+    if len(near) < 2:
+        return None
+    x, y, size = (float(np.median([one[k] for one in near])) for k in range(3))
+    return Head(x / long_side, y / long_side, size / long_side, HeadSource.FACE, best[3], len(near) / len(stills))
+
+
+def _same(one: tuple[float, float, float, int], other: tuple[float, float, float, int]) -> bool:
+    return one[3] == other[3] and float(np.hypot(one[0] - other[0], one[1] - other[1])) < 0.8 * one[2]
+
+
+def _agreeing(some: list[tuple[float, float, float, int]], found: list[tuple[float, float, float, int]]) -> int:
+    return max((sum(_same(one, other) for other in found) for one in some), default=0)
+
+
+def _faces(gray: Picture, turn: int) -> list[tuple[float, float, float]]:
+    """Centres and widths in the unturned picture's pixels."""
+    import cv2
+
+    codes = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+    image = cv2.rotate(gray, codes[turn]) if turn else gray
+    boxes = []
+    for cascade in _cascades()[: 1 if turn else 2]:
+        boxes = list(cascade.detectMultiScale(image, 1.15, 5, minSize=(SMALLEST_FACE_PX, SMALLEST_FACE_PX)))
+        if boxes:
+            break
+    height, width = gray.shape
+    places = []
+    for left, top, size, _ in boxes:
+        x, y = left + size / 2, top + size / 2
+        if turn == 90:
+            x, y = y, height - x
+        elif turn == 180:
+            x, y = width - x, height - y
+        elif turn == 270:
+            x, y = width - y, x
+        places.append((float(x), float(y), float(size)))
+    return places
+
+
+def _inside(x: float, y: float, region: Box | None) -> bool:
+    if region is None:
+        return True
+    margin_x, margin_y = 0.15 * (region.right - region.left), 0.15 * (region.bottom - region.top)
+    across = region.left - margin_x <= x <= region.right + margin_x
+    return across and region.top - margin_y <= y <= region.bottom + margin_y
+
+
+def _by_skin(stills: Sequence[Picture], region: Box | None) -> Head | None:
+    """The largest compact skin patch (hands are smaller, arms are long); none in pictures without colour."""
+    import cv2
+
+    height, width = stills[0].shape[:2]
+    long_side = float(max(height, width))
+    middle = np.median(np.stack(stills), axis=0).astype(np.uint8)
+    luma, red, blue = (plane.astype(np.int16) for plane in cv2.split(cv2.cvtColor(middle, cv2.COLOR_BGR2YCrCb)))
+    # Chai & Ngan 1999: skin of all tones lies in this box of the chroma plane.
+    skin = ((red >= 133) & (red <= 173) & (blue >= 77) & (blue <= 127) & (luma > 40)).astype(np.uint8)
+    skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    count, _, stats, centres = cv2.connectedComponentsWithStats(skin)
+    best: tuple[float, Head] | None = None
+    for k in range(1, count):
+        _, _, box_width, box_height, area = (int(v) for v in stats[k])
+        x, y = (float(v) for v in centres[k])
+        if area < 80 or area > 0.06 * height * width or not _inside(x / width, y / height, region):
+            continue
+        fill = area / (box_width * box_height)
+        aspect = min(box_width, box_height) / max(box_width, box_height)
+        if fill < 0.55 or aspect < 0.5:
+            continue
+        size = float(np.sqrt(area / 0.75))
+        score = area * fill * aspect
+        if best is None or score > best[0]:
+            best = score, Head(x / long_side, y / long_side, size / long_side, HeadSource.SKIN, 0, 1.0)
+    return best[1] if best else None

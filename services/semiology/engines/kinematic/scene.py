@@ -1,0 +1,172 @@
+"""Everything measured of one recording, ready for the detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.recording import Box, Interval, RecordingFacts
+from schemas.segmentation import Segmentation
+from schemas.semiology import CoverageGap, Reason
+from services.media.decode import frames
+from services.media.masks import MaskTrack
+from services.semiology.engines import Evidence
+from services.semiology.engines.kinematic.body import Body, body_of
+from services.semiology.engines.kinematic.flow import MotionGrid
+from services.semiology.engines.kinematic.head import Picture, find_head
+
+Floats = npt.NDArray[Any]
+
+STILLS = 5
+"""Stills in which the head is looked for."""
+REGION_MARGIN = 0.06
+"""The patient's region is widened by this share of the picture: limbs reach out of it."""
+SHAKING_SPEED = 0.004
+"""Camera velocity (long sides per second) from which the picture counts as moving."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One part of a recording, measured."""
+
+    grid: MotionGrid
+    """Movement, zeroed where it is not the patient's or cannot be judged."""
+    body: Body
+    """Geometry."""
+    facts: RecordingFacts
+    """What intake measured."""
+    segmentation: Segmentation
+    """Staff contacts and more."""
+    gaps: tuple[CoverageGap, ...]
+    """Spans in which movement cannot be judged."""
+    begin_s: float
+    """Begin of the part."""
+    end_s: float
+    """End of the part."""
+
+    @property
+    def weight(self) -> Floats:
+        """(rows, columns) 1 where the patient may be."""
+        return self.body.weight
+
+
+def stills_of(evidence: Evidence) -> list[Picture]:
+    """A few colour pictures spread over the recording, found by seeking."""
+    duration = evidence.intake.facts.duration_s
+    step = 1.0 / max(1.0, evidence.intake.proxy_rate_hz)
+    pictures: list[Picture] = []
+    for k in range(STILLS):
+        at = duration * (k + 0.25) / STILLS
+        for frame in frames(evidence.proxy, colour="bgr", span=(at, at + 2.5 * step)):
+            pictures.append(frame.image)
+            break
+    return pictures
+
+
+def body_in(evidence: Evidence, shape: tuple[int, int], aspect: float) -> Body:
+    """The patient's geometry on a grid of `shape`."""
+    weight = weight_of(evidence, shape)
+    region = evidence.recording.patient_box or evidence.segmentation.patient_region
+    head = find_head(stills_of(evidence), region)
+    return body_of(shape, aspect, head, weight, region, evidence.recording.mirrored)
+
+
+def weight_of(evidence: Evidence, shape: tuple[int, int]) -> Floats:
+    """(rows, columns) 1 where the patient may be: the box a person drew, else mask and region, else everywhere."""
+    box = evidence.recording.patient_box
+    if box is not None:
+        return box_cells(box, shape, 0.0)
+    region = evidence.segmentation.patient_region
+    weight = box_cells(region, shape, REGION_MARGIN) if region is not None else np.ones(shape, np.float32)
+    if evidence.masks is not None and len(evidence.masks.time_s):
+        ever = _cells(evidence.masks.patient.mean(axis=0), shape)
+        weight = np.maximum(weight, _widen(ever > 0.02)) if region is not None else _widen(ever > 0.02)
+    return weight if weight.any() else np.ones(shape, np.float32)
+
+
+def box_cells(box: Box, shape: tuple[int, int], margin: float) -> Floats:
+    """(rows, columns) 1 for cells whose centre lies in the widened box."""
+    rows, columns = shape
+    x, y = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
+    across = (x >= box.left - margin) & (x <= box.right + margin)
+    down = (y >= box.top - margin) & (y <= box.bottom + margin)
+    return (down[:, None] & across[None, :]).astype(np.float32)
+
+
+def _cells(mask: Floats, shape: tuple[int, int]) -> Floats:
+    """A mask or its mean over time as shares per cell."""
+    import cv2
+
+    rows, columns = shape
+    return np.asarray(cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA))
+
+
+def _widen(cells: npt.NDArray[np.bool_]) -> Floats:
+    import cv2
+
+    return np.asarray(cv2.dilate(cells.astype(np.uint8), np.ones((5, 5), np.uint8)), np.float32)
+
+
+def only_patient(grid: MotionGrid, weight: Floats, masks: MaskTrack | None) -> MotionGrid:
+    """The same grid with movement outside the patient's place, or where somebody else is, set to zero."""
+    velocity = grid.velocity * weight[None, :, :, None].astype(np.float16)
+    speed = grid.speed * weight[None].astype(np.float16)
+    if masks is not None and masks.others.any():
+        nearest = np.array([masks.at(float(t)) for t in grid.time_s])
+        for k in np.unique(nearest):
+            if masks.others[k].any():
+                at = nearest == k
+                mine = (_cells(masks.others[k], grid.shape) < 0.3).astype(np.float16)
+                velocity[at] *= mine[None, :, :, None]
+                speed[at] *= mine[None]
+    return replace(grid, velocity=velocity, speed=speed)
+
+
+def gaps_of(evidence: Evidence, grid: MotionGrid) -> tuple[CoverageGap, ...]:
+    """Spans that cannot be judged, with the reason, in time order."""
+    quality, segmentation = evidence.intake.facts.quality, evidence.segmentation
+    found = [CoverageGap(span, Reason.DARK) for span in quality.dark]
+    found += [CoverageGap(span, Reason.CAMERA_MOVING) for span in quality.camera_moving]
+    found += [CoverageGap(span, Reason.VIEW_MISSING) for span in quality.frozen]
+    found += [CoverageGap(span, Reason.PATIENT_NOT_FOUND) for span in segmentation.patient_missing]
+    found += [CoverageGap(span, Reason.CAMERA_MOVING) for span in shaking(grid)]
+    return tuple(sorted(found, key=lambda gap: gap.span))
+
+
+def shaking(grid: MotionGrid) -> tuple[Interval, ...]:
+    """Spans of at least a second in which the camera moved most of the time, measured here."""
+    if not len(grid.time_s):
+        return ()
+    moving = (np.hypot(grid.camera[:, 0], grid.camera[:, 1]) > SHAKING_SPEED).astype(np.float64)
+    length = max(1, round(grid.rate_hz))
+    busy = np.convolve(moving, np.ones(length) / length, "same") > 0.3
+    return tuple(span for span in spans(busy, grid.time_s) if span.length_s >= 1.0)
+
+
+def spans(flags: npt.NDArray[np.bool_], time_s: npt.NDArray[np.float64]) -> Iterator[Interval]:
+    """The stretches in which `flags` (n,) is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
+    for first, past in zip(edges[::2], edges[1::2], strict=True):
+        yield Interval(float(time_s[first]), float(time_s[past - 1]))
+
+
+def blanked(grid: MotionGrid, gaps: tuple[CoverageGap, ...]) -> MotionGrid:
+    """The same grid, still in every gap: nothing is concluded from movement that cannot be judged."""
+    velocity, speed = grid.velocity.copy(), grid.speed.copy()
+    for gap in gaps:
+        inside = (grid.time_s >= gap.span.lo) & (grid.time_s <= gap.span.hi)
+        velocity[inside], speed[inside] = 0, 0
+    return replace(grid, velocity=velocity, speed=speed)
+
+
+def scene_of(evidence: Evidence, grid: MotionGrid, body: Body) -> Scene:
+    """Puts the measured parts together."""
+    gaps = gaps_of(evidence, grid)
+    mine = blanked(only_patient(grid, body.weight, evidence.masks), gaps)
+    begin = float(grid.time_s[0]) if len(grid.time_s) else 0.0
+    end = float(grid.time_s[-1]) if len(grid.time_s) else evidence.intake.facts.duration_s
+    return Scene(mine, body, evidence.intake.facts, evidence.segmentation, gaps, begin, end)

@@ -1,0 +1,292 @@
+"""Judges one recording: asks every engine, merges what they propose, and writes one finding per sign and episode."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+
+from schemas.catalogue import Catalogue, Sign, load_catalogue
+from schemas.engine import EngineInfo
+from schemas.errors import InvalidRequestError
+from schemas.recording import IntakeResult, Interval, ObjectRef, Recording, Tri
+from schemas.segmentation import Segmentation
+from schemas.semiology import (
+    Coverage,
+    CoverageGap,
+    Episode,
+    Finding,
+    FindingStatus,
+    Occurrence,
+    Phase,
+    Reason,
+    SemiologyResult,
+    Side,
+)
+from services.media.masks import MaskTrack
+from services.media.tracks import MEDIA_TYPE as TRACKS_TYPE
+from services.media.tracks import Track, save_tracks
+from services.runtime.objects import ObjectStore
+from services.semiology.engines import Answer, Engine, Evidence, Proposal, Report, Sighting, Study
+from services.semiology.settings import KINEMATIC
+
+INITIAL_S = 5.0
+"""A sign whose onset lies within this of the episode's onset belongs to the initial phase (judgement: the window in
+which focal onset signs are read, and the 5 s that `clinical-rules` uses for version before clonic movement)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeJob:
+    """All that a judging child needs."""
+
+    output_prefix: str
+    """Where to write, as an object address."""
+    object_store: str
+    """Root of the object store."""
+    recording: Recording
+    """What was sent in."""
+    intake: IntakeResult
+    """Measured facts and the proxy."""
+    segmentation: Segmentation
+    """Where the patient is."""
+    engines: tuple[str, ...] = (KINEMATIC,)
+    """Engines as ``module:Class``, most trusted first."""
+
+
+@cache
+def load_engine(address: str) -> Engine:
+    """The engine at ``module:Class``, loaded once per process. Raises `InvalidRequestError` for anything else."""
+    module, _, name = address.partition(":")
+    try:
+        engine = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidRequestError(f"there is no engine at {address!r}; an engine is named as module:Class") from error
+    if not isinstance(engine, Engine):
+        raise InvalidRequestError(f"{address!r} is no engine: it lacks info(), load() or study()")
+    engine.load()
+    return engine
+
+
+def engine_infos(addresses: Iterable[str]) -> tuple[EngineInfo, ...]:
+    """Who would answer."""
+    return tuple(load_engine(address).info() for address in addresses)
+
+
+def digest(addresses: Iterable[str]) -> str:
+    """SHA-256 over the engines in order and the catalogue: equal digests judge alike."""
+    parts = [info.digest for info in engine_infos(addresses)]
+    return hashlib.sha256("\n".join((*parts, load_catalogue().digest)).encode()).hexdigest()
+
+
+def judge(job: JudgeJob, report: Report) -> SemiologyResult:
+    """Everything the engines see in one recording; a top-level job function for a computing child.
+
+    Raises `UnreadableMediaError`, `ObjectMissingError` or `StorageFullError`.
+    """
+    store, catalogue = ObjectStore(job.object_store), load_catalogue()
+    engines = [load_engine(address) for address in job.engines]
+    with ExitStack() as stack:
+        evidence = Evidence(
+            recording=job.recording,
+            intake=job.intake,
+            segmentation=job.segmentation,
+            proxy=stack.enter_context(store.local(job.intake.proxy)),
+            masks=_masks(store, job.segmentation),
+        )
+        studies = [engine.study(evidence, _share(report, k, len(engines))) for k, engine in enumerate(engines)]
+    infos = tuple(engine.info() for engine in engines)
+    proposals = merge([proposal for study in studies for proposal in study.proposals()])
+    judged = list(zip(infos, studies, strict=True))
+    episodes = tuple(_episode(job.recording, n, p, judged, catalogue) for n, p in enumerate(proposals, start=1))
+    return SemiologyResult(
+        engines=infos,
+        coverage=_coverage(job, studies),
+        episodes=episodes,
+        tracks=_store_tracks(store, job.output_prefix, studies),
+        catalogue_version=catalogue.version,
+    )
+
+
+def merge(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """Proposals of all engines in time order; those that overlap become one with the widest span and best score."""
+    merged: list[Proposal] = []
+    for proposal in sorted(proposals, key=lambda p: p.onset_s.lo):
+        if merged and proposal.onset_s.lo <= merged[-1].offset_s.hi:
+            merged[-1] = _joined(merged[-1], proposal)
+        else:
+            merged.append(proposal)
+    return tuple(merged)
+
+
+def _joined(first: Proposal, second: Proposal) -> Proposal:
+    later = second if second.offset_s.hi > first.offset_s.hi else first
+    best = first if first.score >= second.score else second
+    return replace(
+        first,
+        offset_s=later.offset_s,
+        offset_captured=later.offset_captured,
+        score=best.score,
+        rationale=" ".join((first.rationale, second.rationale)),
+    )
+
+
+def _masks(store: ObjectStore, segmentation: Segmentation) -> MaskTrack | None:
+    if not segmentation.masks.uri:
+        return None
+    return MaskTrack.load(io.BytesIO(store.read_bytes(segmentation.masks)))
+
+
+def _share(report: Report, part: int, parts: int) -> Report:
+    return lambda fraction, stage, message: report((part + fraction) / parts, stage, message)
+
+
+def _coverage(job: JudgeJob, studies: Sequence[Study]) -> Coverage:
+    """What at least one engine could judge."""
+    duration_s = job.intake.facts.duration_s
+    gaps: tuple[CoverageGap, ...] = studies[0].gaps() if studies else ()
+    lost_s = sum(span.length_s for span in union([gap.span for gap in gaps]))
+    return Coverage(
+        recording_id=job.recording.id,
+        duration_s=duration_s,
+        assessable_s=max(0.0, duration_s - lost_s),
+        not_assessable=gaps,
+    )
+
+
+def union(spans: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same instants as disjoint spans in time order."""
+    joined: list[Interval] = []
+    for span in sorted(spans):
+        if joined and span.lo <= joined[-1].hi:
+            joined[-1] = Interval(joined[-1].lo, max(joined[-1].hi, span.hi))
+        else:
+            joined.append(span)
+    return tuple(joined)
+
+
+def _episode(
+    recording: Recording,
+    number: int,
+    proposal: Proposal,
+    judged: Sequence[tuple[EngineInfo, Study]],
+    catalogue: Catalogue,
+) -> Episode:
+    episode_id = f"{recording.id}-e{number}"
+    answers: dict[str, tuple[Answer, EngineInfo]] = {}
+    for info, study in judged:
+        for answer in study.answers(proposal):
+            known = answers.get(answer.sign)
+            if known is None or (known[0].assessable_s <= 0 < answer.assessable_s):
+                answers[answer.sign] = (answer, info)
+    findings = tuple(
+        _finding(recording, episode_id, proposal, sign, answers.get(sign.id), catalogue.version)
+        for sign in catalogue.signs
+    )
+    onsets = [o.onset_s for f in findings for o in f.occurrences if f.status is FindingStatus.PRESENT]
+    return Episode(
+        id=episode_id,
+        recording_id=recording.id,
+        score=proposal.score,
+        onset_s=proposal.onset_s,
+        offset_s=proposal.offset_s,
+        onset_captured=proposal.onset_captured,
+        offset_captured=proposal.offset_captured,
+        state_before=proposal.state_before,
+        first_visible_sign_s=min(onsets) if onsets and proposal.onset_captured else None,
+        rationale=proposal.rationale,
+        findings=findings,
+    )
+
+
+def _finding(
+    recording: Recording,
+    episode_id: str,
+    proposal: Proposal,
+    sign: Sign,
+    answered: tuple[Answer, EngineInfo] | None,
+    catalogue_version: str,
+) -> Finding:
+    length_s = max(0.0, proposal.offset_s.middle_s - proposal.onset_s.middle_s)
+    finding = Finding(
+        id=f"{episode_id}-{sign.id}",
+        sign=sign.id,
+        status=FindingStatus.NOT_ASSESSABLE,
+        reason=Reason.NO_ENGINE,
+        reason_text=f"No installed engine can judge “{sign.title}”; a reviewer can enter it.",
+        episode_s=length_s,
+        catalogue_version=catalogue_version,
+    )
+    if answered is None:
+        return finding
+    answer, info = answered
+    if answer.assessable_s <= 0:
+        reason = answer.reason if answer.reason is not Reason.NONE else Reason.VIEW_MISSING
+        return replace(finding, reason=reason, reason_text=answer.reason_text, engine=info, view=answer.view)
+    shown = [s for s in answer.sightings if s.score >= sign.t_show]
+    score = max([answer.score, *(s.score for s in answer.sightings)])
+    occurrences = tuple(_occurrence(recording, episode_id, proposal, sign, n, s) for n, s in enumerate(shown, start=1))
+    return replace(
+        finding,
+        status=status_of(score if shown else 0.0, sign),
+        reason=answer.reason,
+        reason_text=answer.reason_text,
+        score=score,
+        assessable_s=min(answer.assessable_s, length_s),
+        occurrences=occurrences,
+        engine=info,
+        view=answer.view,
+    )
+
+
+def status_of(score: float, sign: Sign) -> FindingStatus:
+    """Present from ``t_state`` on, possible from ``t_show`` on, else not seen (never absent)."""
+    if score >= sign.t_state:
+        return FindingStatus.PRESENT
+    return FindingStatus.POSSIBLE if score >= sign.t_show else FindingStatus.NOT_SEEN
+
+
+def _occurrence(
+    recording: Recording, episode_id: str, proposal: Proposal, sign: Sign, number: int, sighting: Sighting
+) -> Occurrence:
+    return Occurrence(
+        id=f"{episode_id}-{sign.id}-{number}",
+        sign=sign.id,
+        onset_s=sighting.onset_s,
+        offset_s=sighting.offset_s,
+        side=sighting.side,
+        side_refers_to=sign.side_refers_to,
+        side_confirmed=sighting.side is not Side.UNDETERMINED and recording.mirrored is not Tri.UNKNOWN,
+        body_part=sighting.body_part,
+        phase=phase_of(sighting, proposal),
+        score=sighting.score,
+        censored_left=sighting.censored_left,
+        censored_right=sighting.censored_right,
+        touched_by_staff=sighting.touched_by_staff,
+        rationale=sighting.rationale,
+        measures=sighting.measures,
+    )
+
+
+def phase_of(sighting: Sighting, proposal: Proposal) -> Phase:
+    """Initial within 5 s of a captured onset; unknown when the onset was missed; post-ictal after the offset."""
+    if sighting.onset_s.lo >= proposal.offset_s.hi:
+        return Phase.POST_ICTAL
+    if not proposal.onset_captured:
+        return Phase.UNKNOWN
+    return Phase.INITIAL if sighting.onset_s.lo <= proposal.onset_s.lo + INITIAL_S else Phase.SUBSEQUENT
+
+
+def _store_tracks(store: ObjectStore, prefix: str, studies: Sequence[Study]) -> ObjectRef:
+    tracks: dict[str, Track] = {}
+    for study in studies:
+        for track in study.tracks():
+            tracks.setdefault(track.sign, track)
+    with tempfile.SpooledTemporaryFile(max_size=1 << 24) as file:
+        save_tracks(file, tuple(tracks.values()))  # type: ignore[arg-type]
+        file.seek(0)
+        return store.put_stream(iter(lambda: file.read(1 << 20), b""), store.join(prefix, "tracks.npz"), TRACKS_TYPE)
