@@ -189,10 +189,15 @@ class ComputePool:
             self._give_back(child, finished=finished)
 
     async def call(
-        self, function: JobFunction[RequestT, ResultT], request: RequestT, *, timeout_s: float | None = None
+        self,
+        function: JobFunction[RequestT, ResultT],
+        request: RequestT,
+        *,
+        timeout_s: float | None = None,
+        limits: Limits | None = None,
     ) -> ResultT:
         """`run` without progress: the result."""
-        async with contextlib.aclosing(self.run(function, request, timeout_s=timeout_s)) as events:
+        async with contextlib.aclosing(self.run(function, request, timeout_s=timeout_s, limits=limits)) as events:
             async for event in events:
                 if isinstance(event, Outcome):
                     return event.value

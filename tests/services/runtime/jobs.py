@@ -14,7 +14,7 @@ from pathlib import Path
 from opentelemetry import trace
 
 from schemas.errors import UnreadableMediaError
-from schemas.recording import Interval
+from schemas.recording import IntakeResult, Interval, ObjectRef, RecordingFacts
 
 Report = Callable[[float, str, str], None]
 
@@ -104,3 +104,70 @@ def cpu_limit(request: str, report: Report) -> int:
 
 def unannotated(request, report):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     return 1
+
+
+def take_memory_at_once(request: int, report: Report) -> str:
+    """Touch so many MiB without a pause."""
+    return f"{len(bytearray(request << 20))}"
+
+
+def wrong_type(request: str, report: Report) -> Sum:
+    return Sum("a", Interval(0, 1), 0)  # type: ignore[arg-type]
+
+
+def environment(request: str, report: Report) -> str:
+    return os.environ[request]
+
+
+_warm = False
+
+
+def warm() -> None:
+    """Called once when a child starts."""
+    global _warm  # noqa: PLW0603  what a preload is for
+    _warm = True
+
+
+def warmed_before_first_job(request: str, report: Report) -> bool:
+    return _warm
+
+
+def intake_result(container: str) -> IntakeResult:
+    facts = RecordingFacts(
+        container=container,
+        codec="h264",
+        width_px=640,
+        height_px=360,
+        rotation_deg=0,
+        duration_s=1.0,
+        start_us=0,
+        frames=30,
+        nominal_rate_hz=30.0,
+        effective_rate_hz=30.0,
+        variable_rate=False,
+        interlaced=False,
+        has_audio=False,
+    )
+    return IntakeResult(facts, ObjectRef("file:///x", "0" * 64, 1, "video/mp4"), 640, 360, 30.0, None)
+
+
+def make_intake_result(request: str, report: Report) -> IntakeResult:
+    report(0.25, "one", "first half")
+    report(0.75, "two", "second half")
+    return intake_result(request)
+
+
+def wait_for_intake_result(request: str, report: Report) -> IntakeResult:
+    wait(request, report)
+    return intake_result("mp4")
+
+
+def hang_for_intake_result(request: str, report: Report) -> IntakeResult:
+    report(0.0, "hanging", str(os.getpid()))
+    time.sleep(600)
+    return intake_result(request)
+
+
+def burn_forever(request: str, report: Report) -> IntakeResult:
+    while True:
+        report(0.5, "burning", "")

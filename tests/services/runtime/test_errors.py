@@ -50,7 +50,7 @@ def over_the_wire(error: IctogramError) -> IctogramError:
     return errors.from_rpc_error(Failed(errors.status_code(error), error.message, ((errors.DETAILS_KEY, raw),)))
 
 
-@pytest.mark.parametrize("cls", every_class())
+@pytest.mark.parametrize("cls", list(every_class()))
 def test_every_class_crosses_intact(cls: type[IctogramError]) -> None:
     error = over_the_wire(cls("what happened", details={"frames": "0"}))
     assert type(error) is cls
@@ -59,7 +59,7 @@ def test_every_class_crosses_intact(cls: type[IctogramError]) -> None:
     assert error.retryable is cls.retryable
 
 
-@pytest.mark.parametrize("cls", every_class())
+@pytest.mark.parametrize("cls", list(every_class()))
 def test_every_class_has_a_code_of_its_own_and_a_default_message(cls: type[IctogramError]) -> None:
     assert over_the_wire(cls()).message == cls().message
     assert [other for other in every_class() if other.code == cls.code] == [cls]
