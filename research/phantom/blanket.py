@@ -20,7 +20,7 @@ Y0_M, Y1_M = -0.10, 1.85
 THICKNESS_M = 0.015
 FOOT_Y_M = -0.03
 """The cloth is tucked in behind the footboard."""
-WALK_STEPS = 14
+WALK_STEPS = 20
 
 
 def _sample(field: Plane, x: Plane, y: Plane) -> Plane:
@@ -90,7 +90,7 @@ class Blanket:
         half_y = (np.arange(size[1]) / 2).astype(np.float32)
         at_x, at_y = np.broadcast_to(half_x, size[::-1]), np.broadcast_to(half_y[:, None], size[::-1])
         distance = self._refine(height, eye, rays, _sample(coarse, at_x, at_y))
-        cover = _sample(over.astype(np.float32), at_x, at_y)
+        cover = np.asarray(cv2.blur(_sample(over.astype(np.float32), at_x, at_y), (3, 3)), dtype=np.float32)
         self._lay(canvas, height, top_y, rows, columns, eye, rays, distance, cover)
 
     def _search(self, height: Plane, eye: Plane, rays: Plane) -> tuple[Plane, NDArray[np.bool_]]:

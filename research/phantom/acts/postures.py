@@ -10,7 +10,7 @@ from research.phantom.skeleton import MATTRESS_TOP_M, Motion
 SUPINE: dict[str, float] = {
     "x": 0.0, "y": 1.05, "z": MATTRESS_TOP_M + 0.115, "spine_flex": 5.0, "head_pitch": 9.0, "eyes_open": 0.9,
     **{f"{s}_{j}": v for s in ("left", "right") for j, v in {
-        "shoulder_flex": 2.0, "shoulder_abd": 17.0, "shoulder_rot": 35.0, "elbow": 22.0, "wrist": 8.0, "fingers": 25.0,
+        "shoulder_flex": -5.0, "shoulder_abd": 17.0, "shoulder_rot": 62.0, "elbow": 20.0, "wrist": 5.0, "fingers": 25.0,
         "hip_flex": 3.0, "hip_abd": 8.0, "hip_rot": 12.0, "knee": 8.0, "ankle": 25.0}.items()},
 }
 HANDS_ON_BELLY: dict[str, float] = {
