@@ -94,7 +94,7 @@ def _episode(name: str, episode: Episode, gate: Gate) -> Iterable[Sentence]:
         yield Sentence(f"The end of {name} was not captured.", source)
     if gate is Gate.CLOSED:
         return
-    if episode.state_before is StateBefore.UNKNOWN:
+    if episode.onset_captured and episode.state_before is StateBefore.UNKNOWN:
         text = f"Whether the patient was awake or apparently asleep before {name} could not be told."
         yield Sentence(text, source)
     order = episode.order

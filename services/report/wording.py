@@ -72,6 +72,7 @@ _PART_WORDS: dict[BodyPart, str] = {
 
 _LOOSE = re.compile(r"(?<=\d) (?=(?:s|min|px|Hz)\b)|(?<=\N{PLUS-MINUS SIGN}) (?=\d)|(?<=\d) (?=\(\N{PLUS-MINUS SIGN})")
 
+_UNCONFIRMED = " (side unconfirmed)"
 _BOTH_WORDS: dict[Side, str] = {
     Side.BILATERAL_SYMMETRIC: "both sides alike",
     Side.BILATERAL_LEFT_GT: "both sides, more on the left",
@@ -154,7 +155,12 @@ def where(occurrence: Occurrence, *, confirmed: bool) -> str:
         return f"{part}, side not determined" if part else "side not determined"
     words = _BOTH_WORDS.get(occurrence.side) or _one_side(occurrence)
     needs_confirmation = occurrence.side is not Side.BILATERAL_SYMMETRIC
-    return words if confirmed or not needs_confirmation else f"{words} (side unconfirmed)"
+    return words if confirmed or not needs_confirmation else f"{words}{_UNCONFIRMED}"
+
+
+def marked(place: str) -> str:
+    """A place for pictures: an unconfirmed side is marked with a question mark, which the legend explains."""
+    return place.replace(_UNCONFIRMED, " ?")
 
 
 def _one_side(occurrence: Occurrence) -> str:

@@ -37,7 +37,7 @@ def title_block(view: ReportView, width: float) -> list[Flowable]:
     head = Table([[Paragraph("Seizure video: semiology report", styles.TITLE), stamp]], colWidths=[width - 150, 150])
     head.setStyle([*_FLAT, ("VALIGN", (0, 0), (-1, -1), "BOTTOM")])
     parts: list[Flowable] = [head, Spacer(0, 4), _banner(view, width), Spacer(0, 5)]
-    notices = list(view.notices)
+    notices = [*view.notices, *_unprintable(view)]
     if not view.signed:
         notices.insert(
             0, "UNSIGNED: written by software, not yet read by a clinician. Research use; not for acting on alone."
@@ -105,7 +105,7 @@ def episode(view: EpisodeView, width: float, pictures: Mapping[str, bytes]) -> l
         strip: list[Flowable] = [Paragraph("Onset order", styles.SUBHEADING), OrderStrip(view.chips, width)]
         note = (
             "Numbers are the possible places. Arrow: certainly later; wave: the onsets overlap, no order is claimed. "
-            f"Dashed: possible. {view.order_note}"
+            f"Dashed: possible; ?: side unconfirmed. {view.order_note}"
         )
         parts.append(KeepTogether([*strip, Paragraph(markup(note), styles.QUIET)]))
     parts += [CondPageBreak(_ROOM), Paragraph("Findings", styles.SUBHEADING), *_findings(view, width)]
@@ -240,6 +240,12 @@ def _banner(view: ReportView, width: float) -> Table:
         ]
     )  # fmt: skip
     return table
+
+
+def _unprintable(view: ReportView) -> list[str]:
+    """A warning where a name or number has letters that the font lacks: a wrong name must not look right."""
+    whole = all(styles.drawable(value) == value for _, value in view.banner)
+    return [] if whole else ["Letters shown as ? cannot be printed here; the web page and report.json have them."]
 
 
 def _flags(view: ReportView, width: float) -> Table:

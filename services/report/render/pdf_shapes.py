@@ -169,7 +169,7 @@ class OrderStrip(Flowable):  # type: ignore[misc]
         canvas.restoreState()
         left, room = x + 22, self.chip_width - 25
         canvas.setFillColor(ACCENT)
-        canvas.setFont(STRONG, 9)
+        canvas.setFont(STRONG, 9 if len(chip.place) <= 3 else 6.8)
         canvas.drawCentredString(x + 11, y + self.CHIP_HEIGHT / 2 - 3, chip.place)
         lines = [chip.title, chip.detail, chip.onset]
         for number, line in enumerate(line for line in lines if line):

@@ -15,7 +15,7 @@ from schemas.report import ReportedRecording
 from schemas.semiology import Episode, FindingStatus
 from services.report.narrative import Strand
 from services.report.render.view import EpisodeView, RecordingView
-from services.report.wording import clock, title
+from services.report.wording import clock, marked, title
 
 
 class Fill(StrEnum):
@@ -167,9 +167,8 @@ def _ticks(scale: _Scale, bottom: float) -> list[Label]:
 
 
 def _lane_name(strand: Strand) -> str:
-    """Title and place; an unconfirmed side is marked with a question mark, which the legend explains."""
-    place = strand.place.replace(" (side unconfirmed)", " ?")
-    return f"{title(strand.finding.sign)}, {place}" if place else title(strand.finding.sign)
+    name = title(strand.finding.sign)
+    return f"{name}, {marked(strand.place)}" if strand.place else name
 
 
 def _summary(view: EpisodeView, told: Sequence[Strand]) -> str:

@@ -18,13 +18,17 @@ from services.report.wording import (
     STATUS_WORDS,
     about,
     clock,
+    inside,
     length,
+    marked,
     roughly,
     side_is_confirmed,
     title,
     where,
 )
 
+MAX_CHIPS = 16
+"""Most places drawn in an order strip; a page of repeats helps nobody."""
 _TRI_WORDS = {Tri.YES: "yes", Tri.NO: "no", Tri.UNKNOWN: "unknown"}
 
 
@@ -308,10 +312,10 @@ def _chips(episode: Episode, reported: ReportedRecording | None) -> tuple[Chip, 
     by_id = {one.id: (finding, one) for finding in episode.findings for one in finding.occurrences}
     chips = []
     before: OrderItem | None = None
-    for item in episode.order.items:
+    for item in episode.order.items[:MAX_CHIPS]:
         finding, occurrence = by_id[item.occurrence_id]
         confirmed = reported is not None and side_is_confirmed(occurrence, reported.recording)
-        side = "" if item.side is Side.UNDETERMINED else where(occurrence, confirmed=confirmed)
+        side = "" if item.side is Side.UNDETERMINED else marked(where(occurrence, confirmed=confirmed))
         possible = finding.status is FindingStatus.POSSIBLE
         chips.append(
             Chip(
@@ -330,9 +334,11 @@ def _chips(episode: Episode, reported: ReportedRecording | None) -> tuple[Chip, 
 def _order_note(episode: Episode) -> str:
     if episode.order is None:
         return ""
+    hidden = len(episode.order.items) - MAX_CHIPS
+    more = f"{hidden} later starts are not drawn; report.json has them. " if hidden > 0 else ""
     if episode.order.first_sign:
-        return f"First visible sign: {title(episode.order.first_sign)}."
-    return f"No first sign is named. {episode.order.first_sign_reason}"
+        return f"{more}First visible sign: {inside(title(episode.order.first_sign))}."
+    return f"{more}No first sign is named. {episode.order.first_sign_reason}"
 
 
 def _stills(report: Report, told: Sequence[Strand]) -> tuple[tuple[EvidenceStill, str], ...]:
