@@ -31,14 +31,16 @@ class Pipeline:
 
         Raises:
             IctogramError: a step refused or failed, as it would in a case.
+
         """
+        from services.segmentation.service import segment
+
         from services.intake.job import IngestJob
         from services.intake.service import ingest
         from services.intake.settings import IntakeSettings
         from services.runtime.convert import to_plain
         from services.runtime.objects import ObjectStore
         from services.segmentation.job import SegmentJob
-        from services.segmentation.service import segment
         from services.segmentation.settings import SegmentationSettings
         from services.semiology.service import JudgeJob, judge
 
@@ -48,7 +50,8 @@ class Pipeline:
         recording = Recording("r1", (SourceFile(source),), mirrored=Tri.YES if mirrored else Tri.NO)
         intake = ingest(IngestJob(recording, self._root, store.join(prefix, "intake"), IntakeSettings()), _silent)
         masks = segment(
-            SegmentJob(recording, intake, self._root, store.join(prefix, "segmentation"), SegmentationSettings()), _silent
+            SegmentJob(recording, intake, self._root, store.join(prefix, "segmentation"), SegmentationSettings()),
+            _silent,
         )
         result = judge(JudgeJob(store.join(prefix, "semiology"), self._root, recording, intake, masks), _silent)
         self.name = " + ".join(f"{engine.name} {engine.version}" for engine in result.engines)
