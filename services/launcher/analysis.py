@@ -41,7 +41,7 @@ class Request:
     """System and identifier of the patient."""
     order: tuple[str, str] | None = None
     """System and identifier of the order."""
-    context: PatientContext = PatientContext()
+    context: PatientContext = field(default_factory=PatientContext)
     """The history."""
     mirrored: str = "unknown"
     """Whether the videos are mirrored: yes, no or unknown."""
@@ -105,7 +105,9 @@ def output_folders(videos: Sequence[Path], out: Path) -> list[Path]:
     stems = [video.stem for video in videos]
     doubled = sorted({stem for stem in stems if stems.count(stem) > 1})
     if doubled:
-        raise InvalidRequestError(f"two videos would write to the folder '{doubled[0]}'; give them different file names")
+        raise InvalidRequestError(
+            f"two videos would write to the folder '{doubled[0]}'; give them different file names"
+        )
     return [out / stem for stem in stems]
 
 
@@ -185,4 +187,3 @@ def _print_outcome(console: Console, journey: Journey, catalogue: Catalogue) -> 
     if journey.report is not None:
         console.print(report_tables(journey.report, catalogue))
         console.print(f"Written to {journey.out}: {', '.join(OUTPUT_FILES)}")
-

@@ -6,16 +6,20 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from schemas.errors import IctogramError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from services.launcher.analysis import Journey
+    from services.launcher.stack import EmbeddedStack
 
 app = typer.Typer(
     name="ictogram",
@@ -34,7 +38,9 @@ DEMO_SIZE = (1280, 720)
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder of the stack: database, objects, logs, token. Kept between runs.", show_default=False),
+    typer.Option(
+        "--home", help="Folder of the stack: database, objects, logs, token. Kept between runs.", show_default=False
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 
@@ -81,7 +87,11 @@ def demo(
             phantom.make(DEMO_SCRIPT, DEMO_SEED, video, size=DEMO_SIZE)
         with stack.client() as client:
             journeys = analyze(
-                client, [video], out, Request(patient=parse_identifier(DEMO_PATIENT, "--patient"), mirrored="no"), console
+                client,
+                [video],
+                out,
+                Request(patient=parse_identifier(DEMO_PATIENT, "--patient"), mirrored="no"),
+                console,
             )
         _raise_first_error(journeys)
         if not leave:
@@ -89,25 +99,29 @@ def demo(
 
 
 @app.command(
-    epilog="Examples: ictogram analyze seizure.mp4 --patient 'urn:oid:1.2.3|4711' --order A-17   ·   ictogram analyze *.mp4 --out results"
+    epilog="Examples: ictogram analyze seizure.mp4 --patient 'urn:oid:1.2.3|4711' --order A-17   ·   "
+    "ictogram analyze *.mp4 --out results"
 )
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="One or more video files.", show_default=False)],
     patient: Annotated[str, typer.Option(help="Identifier, or system|identifier.")] = "ictogram:local|unidentified",
     order: Annotated[str | None, typer.Option(help="Order number, or system|number.", show_default=False)] = None,
     context: Annotated[
-        Path | None, typer.Option(help="JSON or TOML file with the history (age_years, handedness …).", show_default=False)
+        Path | None,
+        typer.Option(help="JSON or TOML file with the history (age_years, handedness …).", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where files go; with several videos one folder per video.")] = Path("ictogram-output"),
+    out: Annotated[Path, typer.Option(help="Where files go; with several videos one folder per video.")] = Path(
+        "ictogram-output"
+    ),
     mirrored: Annotated[Choice, typer.Option(help="Is the picture mirrored (front camera)?")] = Choice.UNKNOWN,
     priority: Annotated[Urgency, typer.Option(help="stat goes before batch.")] = Urgency.BATCH,
     home: Home = None,
     quiet: Quiet = False,
 ) -> None:
     """Read videos: report.pdf, report.html, report.json and bundle.json for each."""
+    from schemas.case import PatientContext
     from services.launcher.analysis import Request, output_folders, parse_identifier, read_context
     from services.launcher.analysis import analyze as run
-    from schemas.case import PatientContext
 
     missing = [video for video in videos if not video.is_file()]
     if missing:
@@ -139,7 +153,9 @@ def up(
 
 @app.command(epilog="Example: ICTOGRAM_ADDRESS_INTAKE=0.0.0.0:50051 ictogram serve intake")
 def serve(
-    service: Annotated[str, typer.Argument(help="intake, segmentation, semiology, localization, report, monitoring, cases or gateway")],
+    service: Annotated[
+        str, typer.Argument(help="intake, segmentation, semiology, localization, report, monitoring, cases or gateway")
+    ],
 ) -> None:
     """Run one service in this process (production)."""
     from services.launcher.parts import serve as run
@@ -181,7 +197,9 @@ def phantom(
     width, _, height = size.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise InvalidRequestError(f"--size must be WIDTHxHEIGHT, such as 1280x720, but is '{size}'")
-    generator.make(script, seed, out, size=(int(width), int(height)), rate_hz=rate_hz, infrared=infrared, mirrored=mirrored)
+    generator.make(
+        script, seed, out, size=(int(width), int(height)), rate_hz=rate_hz, infrared=infrared, mirrored=mirrored
+    )
     Console().print(f"Written: {out} and {out.with_suffix('.json')} (a drawing, no patient)")
 
 
@@ -194,14 +212,16 @@ def settings() -> None:
 
 
 @contextmanager
-def _stack(home: Path | None, console: Console, port: int = 0) -> Iterator["EmbeddedStack"]:
+def _stack(home: Path | None, console: Console, port: int = 0) -> Iterator[EmbeddedStack]:
     """The embedded stack on a kept or a temporary home; stops cleanly on Ctrl-C and SIGTERM."""
     from services.launcher.stack import EmbeddedStack
 
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as cleanup:
         if home is None:
-            home = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="ictogram-", ignore_cleanup_errors=True)))
+            home = Path(
+                cleanup.enter_context(tempfile.TemporaryDirectory(prefix="ictogram-", ignore_cleanup_errors=True))
+            )
         stack = EmbeddedStack(home, gateway_port=port)
         with console.status("Starting Postgres, broker and services"):
             cleanup.enter_context(stack)
@@ -212,15 +232,18 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _serve_until_stopped(stack: "EmbeddedStack", console: Console) -> None:
-    console.print(f"\nBrowse: [link={stack.link}]{stack.link}[/link]\nLogs: {stack.home / 'logs'}\nCtrl-C stops everything.", soft_wrap=True)
+def _serve_until_stopped(stack: EmbeddedStack, console: Console) -> None:
+    console.print(
+        f"\nBrowse: [link={stack.link}]{stack.link}[/link]\nLogs: {stack.home / 'logs'}\nCtrl-C stops everything.",
+        soft_wrap=True,
+    )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
         console.print("Stopping")
 
 
-def _raise_first_error(journeys: list["Journey"]) -> None:
+def _raise_first_error(journeys: list[Journey]) -> None:
     failed = [journey for journey in journeys if journey.error is not None]
     if failed and failed[0].error is not None:
         more = f" ({len(failed)} of {len(journeys)} videos failed)" if len(journeys) > 1 else ""

@@ -65,7 +65,9 @@ class GatewayClient:
         # tus wants a file name; the real one may name a patient, so only its kind is sent.
         metadata = f"filename {_base64('recording')},filetype {_base64(kind)}"
         created = self._send(
-            "POST", "/uploads/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(size), "Upload-Metadata": metadata}
+            "POST",
+            "/uploads/",
+            headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(size), "Upload-Metadata": metadata},
         )
         location = created.headers["location"]
         offset = 0

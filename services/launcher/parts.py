@@ -40,7 +40,7 @@ def serve(service: str) -> None:
 
 
 def work(queue: str) -> None:
-    """Run a worker until SIGTERM: ``journey`` takes every step, a step's name only that one, ``delivery`` deliveries."""
+    """Run a worker until SIGTERM: ``journey`` takes every step, a step's name that one, ``delivery`` deliveries."""
     check_settings()
     if queue == "delivery":
         from gateway.delivery.worker import work as work_deliveries

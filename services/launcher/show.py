@@ -75,7 +75,8 @@ def _episode_heading(episode: Mapping[str, Any]) -> Text:
     onset = _interval(episode["onset_s"]) if episode["onset_captured"] else "before the recording began"
     offset = _interval(episode["offset_s"]) if episode["offset_captured"] else "after the recording ended"
     return Text(
-        f"\nEpisode {episode['id']}  onset {onset}, end {offset}  (candidate, score {episode['score']:.2f})", style="bold"
+        f"\nEpisode {episode['id']}  onset {onset}, end {offset}  (candidate, score {episode['score']:.2f})",
+        style="bold",
     )
 
 

@@ -40,15 +40,15 @@ FOLDER_DESTINATION = {
     "release": "preliminary",
     "owner": "whoever runs the embedded stack",
 }
-"""The embedded stack hands unsigned reports to its own user, in a folder, marked UNSIGNED."""
+"""The embedded stack hands unsigned reports to its own user, marked UNSIGNED."""
 
 
 class EmbeddedStack:
     """Every process of ictogram under one supervisor.
 
     `home` keeps the database, the objects, the logs and the token; a second stack on the same home is refused.
-    `gateway_port` 0 takes a free one. `environment` adds or overrides settings. With ``durable=False`` Postgres does not
-    sync to disk (for tests: survives killed processes, not a power cut).
+    `gateway_port` 0 takes a free one. `environment` adds or overrides settings. With ``durable=False`` Postgres does
+    not sync to disk (for tests: survives killed processes, not a power cut).
     """
 
     def __init__(
@@ -160,17 +160,21 @@ class EmbeddedStack:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StateConflictError(f"another stack already runs on {self.home}; stop it, or use another --home") from None
+            raise StateConflictError(
+                f"another stack already runs on {self.home}; stop it, or use another --home"
+            ) from None
         if _port_taken(self.gateway_port):
-            raise StateConflictError(f"port {self.gateway_port} is taken; choose another with --port, or 0 for a free one")
+            raise StateConflictError(
+                f"port {self.gateway_port} is taken; choose another with --port, or 0 for a free one"
+            )
         for stale in (self._token_path, self._token_path.with_name("token.used")):
             stale.unlink(missing_ok=True)
 
     def _start_stores(self) -> None:
         self.postgres.prepare()
         self.broker.prepare()
-        self.supervisor.start(self._spec("postgres", self.postgres.argv(), signal.SIGINT, tied=False))
-        self.supervisor.start(self._spec("broker", self.broker.argv(), signal.SIGTERM, tied=False))
+        self.supervisor.start(self._spec("postgres", self.postgres.argv(), signal.SIGINT))
+        self.supervisor.start(self._spec("broker", self.broker.argv(), signal.SIGTERM))
         self._await("postgres", self.postgres.ready)
         self.postgres.create_database()
         self._migrate()
@@ -182,16 +186,22 @@ class EmbeddedStack:
         migrate(self.postgres.dsn)
 
     def _part(self, name: str) -> ProcessSpec:
-        return self._spec(name, [sys.executable, "-m", "services.launcher", *PARTS[name]], signal.SIGTERM, tied=True)
+        healthy = self._gateway_alive if name == "gateway" else None
+        if name in self._addresses:
+            healthy = functools.partial(_is_serving, self._addresses[name])
+        argv = [sys.executable, "-m", "services.launcher", *PARTS[name]]
+        return self._spec(name, argv, signal.SIGTERM, healthy)
 
-    def _spec(self, name: str, argv: list[str], stop: signal.Signals, *, tied: bool) -> ProcessSpec:
+    def _spec(
+        self, name: str, argv: list[str], stop: signal.Signals, healthy: Callable[[], bool] | None = None
+    ) -> ProcessSpec:
         return ProcessSpec(
             name=name,
             argv=argv,
             environment=self.environment(),
             log_path=self.logs / f"{name}.log",
             stop_signal=stop,
-            die_with_parent=tied,
+            healthy=healthy,
         )
 
     def _await(self, name: str, ready: Callable[[], bool]) -> None:
@@ -205,8 +215,14 @@ class EmbeddedStack:
             raise UnavailableError(f"{error.message} ({', '.join(struggling) or name}; logs in {self.logs})") from None
 
     def _gateway_ready(self) -> bool:
+        return self._gateway_says("/health/ready")
+
+    def _gateway_alive(self) -> bool:
+        return self._gateway_says("/health/live")
+
+    def _gateway_says(self, path: str) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=5).is_success
+            return httpx.get(f"{self.url}{path}", timeout=5).is_success
         except httpx.TransportError:
             return False
 

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +17,29 @@ from typing import IO
 from schemas.errors import UnavailableError
 
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
+SUPERVISOR_VARIABLE = "_ICTOGRAM_SUPERVISOR"
+"""Environment variable that tells a kept process who keeps it."""
 
 FIRST_RESTART_DELAY_S = 0.2
 """Delay before the first restart of a process that died."""
 LONGEST_RESTART_DELAY_S = 5.0
 """The delay doubles up to this while a process keeps dying."""
+PROBE_EVERY_S = 2.0
+"""Seconds between two looks at the health of the kept processes."""
+PROBES_BEFORE_KILL = 3
+"""Unhealthy looks in a row after which a process is killed."""
 STABLE_AFTER_S = 10.0
 """A process that lived this long starts again with the first delay."""
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent thread ends; called between fork and exec."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_supervisor() -> None:
+    """Ask the kernel to kill this process when its supervisor ends, if it has one; a kept process calls it first."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    if supervisor is None:
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(supervisor):  # it ended before we asked
+        sys.exit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +56,9 @@ class ProcessSpec:
     """Where stdout and stderr go, appended."""
     stop_signal: signal.Signals = signal.SIGTERM
     """Signal that asks it to leave."""
-    die_with_parent: bool = True
-    """Ask the kernel to kill it when the supervisor dies; not for programs that see to that themselves."""
+    healthy: Callable[[], bool] | None = None
+    """Asked every `PROBE_EVERY_S` once it has been true; a process that fails `PROBES_BEFORE_KILL` times in a row has
+    hung and is killed, as Kubernetes would do. A process that was stopped (SIGSTOP) counts as unhealthy in any case."""
 
 
 @dataclass
@@ -59,6 +71,23 @@ class _Keeper:
     restarts: int = 0
     thread: threading.Thread | None = None
     started: threading.Event = field(default_factory=threading.Event)
+    probed_pid: int = 0
+    """Process that the two fields below speak of."""
+    was_healthy: bool = False
+    failed_probes: int = 0
+
+    def probe(self) -> None:
+        """One look at its health; kills it after too many bad ones."""
+        process = self.process
+        if process is None or self.stopping.is_set():
+            return
+        if process.pid != self.probed_pid:
+            self.probed_pid, self.was_healthy, self.failed_probes = process.pid, False, 0
+        healthy = not _is_stopped(process.pid) and (self.spec.healthy is None or self.spec.healthy())
+        self.was_healthy = self.was_healthy or healthy
+        self.failed_probes = 0 if healthy or not self.was_healthy else self.failed_probes + 1
+        if self.failed_probes >= PROBES_BEFORE_KILL and self.process is process:
+            _signal(self, signal.SIGKILL)
 
     def run(self) -> None:
         delay = FIRST_RESTART_DELAY_S
@@ -79,14 +108,13 @@ class _Keeper:
                 delay = min(2 * delay, LONGEST_RESTART_DELAY_S)
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: PLW1509 - prctl is safe between fork and exec, and nothing else keeps the promise
+        return subprocess.Popen(
             list(self.spec.argv),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=dict(self.spec.environment),
+            env={**self.spec.environment, SUPERVISOR_VARIABLE: str(os.getpid())},
             start_new_session=True,
-            preexec_fn=die_with_parent if self.spec.die_with_parent else None,
         )
 
 
@@ -95,6 +123,8 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._keepers: dict[str, _Keeper] = {}
+        self._watching = threading.Event()
+        self._watchdog: threading.Thread | None = None
 
     def start(self, spec: ProcessSpec) -> None:
         """Start keeping one process alive."""
@@ -104,6 +134,16 @@ class Supervisor:
         self._keepers[spec.name] = keeper
         keeper.thread.start()
         keeper.started.wait()
+        if self._watchdog is None:
+            self._watching.set()
+            self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+            self._watchdog.start()
+
+    def _watch(self) -> None:
+        while self._watching.is_set():
+            for keeper in list(self._keepers.values()):
+                keeper.probe()
+            time.sleep(PROBE_EVERY_S)
 
     def names(self) -> list[str]:
         """Names of the kept processes in the order of their start."""
@@ -133,6 +173,9 @@ class Supervisor:
         deadline = time.monotonic() + grace_s
         for keeper in leaving:
             self._leave(keeper, max(0.0, deadline - time.monotonic()))
+        if not self._keepers:
+            self._watching.clear()
+            self._watchdog = None
 
     @staticmethod
     def _leave(keeper: _Keeper, patience_s: float) -> None:
@@ -156,7 +199,18 @@ def _signal(keeper: _Keeper, number: signal.Signals) -> None:
         return
 
 
-def wait_until(ready: Callable[[], bool], what: str, timeout_s: float, alive: Callable[[], bool] = lambda: True) -> None:
+def _is_stopped(pid: int) -> bool:
+    """Whether the kernel holds the process stopped (state T)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state == "T"
+
+
+def wait_until(
+    ready: Callable[[], bool], what: str, timeout_s: float, alive: Callable[[], bool] = lambda: True
+) -> None:
     """Wait for a start-up to finish.
 
     Raises UnavailableError: it did not get ready in time, or died on the way.

@@ -1,0 +1,137 @@
+"""The embedded stack for tests: quick leases and sweeps, armed fail points, and a look into its store."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+
+from schemas.errors import UnavailableError
+from services.launcher.client import GatewayClient
+from services.launcher.stack import EmbeddedStack
+
+QUICK = {
+    "ICTOGRAM_PROGRESS_S": "0.5",
+    "ICTOGRAM_SILENCE_S": "5",
+    "ICTOGRAM_CASES_LEASE_S": "8",
+    "ICTOGRAM_CASES_SWEEP_S": "0.2",
+    "ICTOGRAM_CASES_RING_AGAIN_S": "2",
+    "ICTOGRAM_CASES_BACKOFF_S": "0.2",
+    "ICTOGRAM_CASES_BACKOFF_MAX_S": "1",
+    "ICTOGRAM_CASES_MAX_ATTEMPTS": "6",
+    "ICTOGRAM_CASES_HEARTBEAT_S": "2",
+    "ICTOGRAM_CASES_HEARTBEAT_LOST_S": "10",
+    "ICTOGRAM_DELIVERY_HEARTBEAT_S": "2",
+    "ICTOGRAM_DELIVERY_HEARTBEAT_LOST_S": "10",
+}
+"""Production waits tens of seconds before it gives something up for dead; a test has no such patience."""
+PATIENCE_S = 120.0
+"""How long a test waits for something that must happen; generous, because machines are shared."""
+
+
+class StackUnderTest:
+    """A running stack, its fail points and its store."""
+
+    def __init__(self, stack: EmbeddedStack, failpoints: Path) -> None:
+        self.stack = stack
+        self._failpoints = failpoints
+
+    def arm(self, rules: str = "") -> None:
+        """Arm fail points (``name=action@hit``) in every process of the running stack; counting starts anew."""
+        Path(f"{self._failpoints}.counts").unlink(missing_ok=True)
+        self._failpoints.write_text(rules, encoding="utf-8")
+
+    def hits(self) -> dict[str, int]:
+        """How often each fail point was passed since the last `arm`."""
+        from services.runtime.failpoints import hits
+
+        return hits(self._failpoints)
+
+    def client(self) -> GatewayClient:
+        """A client of the gateway."""
+        return self.stack.client()
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of the store, seen with the owner's eyes."""
+        with psycopg.connect(self.stack.postgres.dsn, row_factory=dict_row, autocommit=True) as connection:
+            connection.execute("SET search_path TO cases, public")
+            return connection.execute(query, values).fetchall()
+
+    def submit(self, video: Path, *, order: str | None = None, patience_s: float = PATIENCE_S) -> str:
+        """Upload a video and open a case; asks again, as a client does, when something dies meanwhile."""
+        request_id = str(uuid.uuid4())
+        order = order or f"order-{uuid.uuid4()}"
+        body: dict[str, Any] = {"subject": {"identifier": "SYN-1"}, "order": {"identifier": order}}
+
+        def attempt() -> str | None:
+            with self.client() as client:
+                try:
+                    if "recordings" not in body:
+                        body["recordings"] = [{"upload_id": client.upload(video), "mirrored": "no"}]
+                    return str(client.create_case(body, request_id)["case"]["id"])
+                except UnavailableError:
+                    return None
+
+        return wait_for(attempt, f"{video.name} to be taken", patience_s)
+
+    def case(self, case_id: str) -> Mapping[str, Any] | None:
+        """The case as the gateway shows it; none while the gateway is away."""
+        with self.client() as client:
+            try:
+                return client.case(case_id)
+            except UnavailableError:
+                return None
+
+    def wait(self, case_id: str, status: str = "reported", patience_s: float = PATIENCE_S) -> Mapping[str, Any]:
+        """Wait until the case ends, and see that it ended as expected."""
+
+        def ended() -> Mapping[str, Any] | None:
+            view = self.case(case_id)
+            return view if view and view["case"]["status"] in ("reported", "failed", "cancelled") else None
+
+        view = wait_for(ended, f"case to end as {status}", patience_s)
+        assert view["case"]["status"] == status, json.dumps(view, indent=1)
+        return view
+
+    def wait_delivered(self, case_id: str, patience_s: float = PATIENCE_S) -> Path:
+        """Wait until the report stands in the destination folder; returns the version's folder."""
+        view = self.wait(case_id)
+        report_id, version = view["case"]["report_id"], view["case"]["report_version"]
+        target = self.stack.delivered / str(report_id) / f"v{version}"
+
+        def delivered() -> bool:
+            found = self.rows("SELECT status FROM delivery WHERE report_id = %s AND version = %s", report_id, version)
+            return bool(found) and all(row["status"] == "delivered" for row in found)
+
+        wait_for(delivered, "the delivery", patience_s)
+        return target
+
+
+@contextmanager
+def running_stack(home: Path, environment: Mapping[str, str] | None = None) -> Iterator[StackUnderTest]:
+    """A stack with quick settings and empty fail points."""
+    failpoints = home / "failpoints"
+    home.mkdir(parents=True, exist_ok=True)
+    failpoints.write_text("", encoding="utf-8")
+    settings = {**QUICK, "ICTOGRAM_FAILPOINTS": f"@{failpoints}", **(environment or {})}
+    with EmbeddedStack(home, environment=settings, durable=False) as stack:
+        yield StackUnderTest(stack, failpoints)
+
+
+Found = TypeVar("Found")
+
+
+def wait_for(look: Callable[[], Found | None], what: str, patience_s: float = PATIENCE_S) -> Found:
+    """The first truthy answer of `look`; fails the test when there is none in time."""
+    deadline = time.monotonic() + patience_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {patience_s:.0f} s for {what}"
+        time.sleep(0.1)
+    return found
