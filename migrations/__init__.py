@@ -1,1 +1,1 @@
-
+"""The database's schema: Alembic runs the hand-written SQL in `sql`."""

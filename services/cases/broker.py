@@ -7,7 +7,7 @@ again by the sweep, a doubled one finds nothing to claim.
 from __future__ import annotations
 
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu.entity import Queue
 from opentelemetry import context as otel_context
 
 from schemas.case import Priority, StepName
@@ -17,7 +17,7 @@ from services.runtime import telemetry
 
 RUN_STEP = "ictogram.run_step"
 """Task of the journey: one argument, the step's id."""
-DELIVER = "ictogram.deliver"
+DELIVER = "deliver"
 """Task of the delivery worker: one argument, the delivery's id."""
 BEAT = "ictogram.beat"
 """A worker's message to itself."""
@@ -38,11 +38,11 @@ def make_app(settings: CasesSettings, *, consumes: bool = False) -> Celery:
     """The Celery application; ``consumes`` for workers, which wait for messages as long as it takes."""
     app = Celery("ictogram", broker=settings.broker, set_as_current=False)
     amqp = settings.broker.startswith("amqp")
-    exchange = Exchange("ictogram", type="topic", durable=True)
     arguments = {"x-queue-type": "quorum"} if amqp else None
     names = (*step_queues(tuple(StepName)), DELIVERY_QUEUE)
     app.conf.update(
-        task_queues=[Queue(name, exchange, routing_key=name, queue_arguments=arguments) for name in names],
+        # Published to the nameless exchange, which needs no binding: a broker that restarts empty loses none.
+        task_queues=[Queue(name, queue_arguments=arguments) for name in names],  # type: ignore[no-untyped-call]
         task_create_missing_queues=False,
         task_ignore_result=True,
         task_acks_late=False,
@@ -78,11 +78,11 @@ class Bell:
         self._app = make_app(settings)
 
     def ring(self, task: str, identifier: str, queue: str, traceparent: str) -> None:
-        """Publish; the message carries the trace of the run. Raises UnavailableError when the broker does not take it."""
+        """Publish; the message carries the trace of the run. Raises UnavailableError when nobody takes it."""
         token = otel_context.attach(telemetry.context_of(traceparent))
         try:
             self._app.send_task(task, args=(identifier,), queue=queue, retry=False, ignore_result=True)
-        except (OSError, self._app.connection_for_write().connection_errors) as error:  # type: ignore[misc]
+        except (OSError, self._app.connection_for_write().connection_errors) as error:
             raise UnavailableError("the broker cannot be reached right now") from error
         finally:
             otel_context.detach(token)

@@ -131,7 +131,7 @@ def _judge(held: Claim, known: Known, context: WorkContext) -> Message:
     )
 
 
-def _localize(held: Claim, known: Known, context: WorkContext) -> Message:
+def _localize(_held: Claim, known: Known, context: WorkContext) -> Message:
     readings = [
         localization_pb2.RecordingReading(
             recording=_recording(known, recording.id),
@@ -144,7 +144,7 @@ def _localize(held: Claim, known: Known, context: WorkContext) -> Message:
     return localization_pb2.LocalizeRequest(context=context, readings=readings, patient_context=history)
 
 
-def _compose(held: Claim, known: Known, context: WorkContext) -> Message:
+def _compose(_held: Claim, known: Known, context: WorkContext) -> Message:
     assert known.edition is not None
     # What changes while the run goes on is no part of the question: the same request must give the same bytes.
     case = replace(
@@ -154,7 +154,7 @@ def _compose(held: Claim, known: Known, context: WorkContext) -> Message:
         error_message="",
         report_id="",
         report_version=0,
-        run_id=held.run_id,
+        run_id=context.run_id,
     )
     return compose_pb2.ComposeRequest(
         context=context,

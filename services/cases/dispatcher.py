@@ -19,7 +19,7 @@ from services.cases.broker import DELIVER, DELIVERY_QUEUE, RUN_STEP, Bell, step_
 from services.cases.settings import CasesSettings
 from services.cases.slots import SlotBook
 from services.cases.store import outbox, sweep
-from services.cases.store.database import Database, connection_options
+from services.cases.store.database import Connection, Database, connection_options
 from services.runtime import failpoints, logs
 
 LOCK = 7410020
@@ -71,23 +71,25 @@ class Dispatcher:
         """Return what was abandoned, ring what is due; number of rings."""
         with self._database.worker() as connection:
             returned = sweep.expire(connection) + outbox.expire(connection)
+            rings = {kind: self._mark(connection, kind) for kind in sweep.due(connection)}
+            deliveries = outbox.ring(connection, again_s=self._settings.ring_again_s)
         if returned:
             log.info("abandoned work returned", count=returned)
-        rung = sum(self._ring_steps(kind) for kind in reversed(StepName)) + self._ring_deliveries()
+        rung = sum(self._ring_steps(kind, chosen) for kind, chosen in rings.items()) + self._ring_deliveries(deliveries)
         if time.monotonic() >= self._upkeep_at:
             with self._database.worker() as connection:
                 sweep.upkeep(connection)
             self._upkeep_at = time.monotonic() + UPKEEP_S
         return rung
 
-    def _ring_steps(self, kind: StepName) -> int:
+    def _mark(self, connection: Connection, kind: StepName) -> list[sweep.Ring]:
         facts = self._book.facts(kind)
         if facts is None or facts.slots == 0:
-            return 0
-        with self._database.worker() as connection:
-            rings = sweep.ring(
-                connection, kind, slots=facts.slots, digest=facts.digest, again_s=self._settings.ring_again_s
-            )
+            return []
+        again_s = self._settings.ring_again_s
+        return sweep.ring(connection, kind, slots=facts.slots, digest=facts.digest, again_s=again_s)
+
+    def _ring_steps(self, kind: StepName, rings: list[sweep.Ring]) -> int:
         for place, ring in enumerate(rings):
             failpoints.hit("cases.ring.marked_before_publish")
             try:
@@ -99,9 +101,7 @@ class Dispatcher:
                 return place
         return len(rings)
 
-    def _ring_deliveries(self) -> int:
-        with self._database.worker() as connection:
-            rings = outbox.ring(connection, again_s=self._settings.ring_again_s)
+    def _ring_deliveries(self, rings: list[sweep.Ring]) -> int:
         for place, ring in enumerate(rings):
             failpoints.hit("delivery.outbox_read_before_send")
             try:

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from celery import Celery, signals
-from kombu import Exchange, Queue
+from kombu.entity import Queue
 
 from schemas.case import StepName
 from schemas.errors import InvalidRequestError, UnavailableError
@@ -77,7 +77,7 @@ def kinds_of(queues: str) -> tuple[StepName, ...]:
 def add_tasks(app: Celery, performer: Performer, vigil: Vigil) -> None:
     """Bind the tasks to what does the work."""
 
-    @app.task(name=broker.RUN_STEP)
+    @app.task(name=broker.RUN_STEP)  # type: ignore[untyped-decorator]  # Celery has no types
     def run_step(step_id: str) -> None:
         try:
             performer.perform(step_id)
@@ -85,7 +85,7 @@ def add_tasks(app: Celery, performer: Performer, vigil: Vigil) -> None:
             # Not claimed: the step is still ready and will be rung again.
             log.warning("step not claimed", step_id=step_id, error=error.message)
 
-    @app.task(name=broker.BEAT)
+    @app.task(name=broker.BEAT)  # type: ignore[untyped-decorator]  # Celery has no types
     def beat() -> None:
         vigil.alive()
 
@@ -93,11 +93,8 @@ def add_tasks(app: Celery, performer: Performer, vigil: Vigil) -> None:
 def _own_queue(app: Celery) -> str:
     """A queue that only this process takes from, for its messages to itself."""
     name = f"heartbeat.{socket.gethostname()}.{os.getpid()}"
-    exchange = Exchange("ictogram", type="topic", durable=True)
-    app.conf.task_queues = [
-        *app.conf.task_queues,
-        Queue(name, exchange, routing_key=name, durable=False, auto_delete=True, expires=300),
-    ]
+    own = Queue(name, durable=False, auto_delete=True, expires=300)  # type: ignore[no-untyped-call]
+    app.conf.task_queues = [*app.conf.task_queues, own]
     return name
 
 

@@ -31,7 +31,7 @@ from schemas.errors import (
 )
 from services.cases import calls
 from services.cases.settings import CasesSettings
-from services.cases.store import cases, results, steps, sweep
+from services.cases.store import cases, results, runs, steps, sweep
 from services.cases.store.database import Database
 from services.cases.store.steps import Claim
 from services.runtime import failpoints, logs, telemetry
@@ -111,7 +111,7 @@ class Performer:
         with self._database.worker() as connection:
             stored = results.find(connection, held.site_id, key)
         if stored is not None:
-            trace.get_current_span().set_attribute("ictogram.reused", True)
+            trace.get_current_span().set_attributes({"ictogram.reused": True})
             self._finish(held, key, stored, reused=True)
             return
         seconds = calls.video_s(held, known, self._settings.least_bytes_per_video_s)
@@ -149,10 +149,20 @@ class Performer:
         if now - attempt.reported_at < min(0.2, self._settings.lease_s / 10):
             return
         attempt.reported_at = now
-        with self._database.worker() as connection:
-            still_held = steps.progress(
-                connection, attempt.held, self._settings.lease_s, progress.fraction, progress.stage, progress.message
-            )
+        try:
+            with self._database.worker() as connection:
+                still_held = steps.progress(
+                    connection,
+                    attempt.held,
+                    self._settings.lease_s,
+                    progress.fraction,
+                    progress.stage,
+                    progress.message,
+                )
+        except UnavailableError:
+            # A database that restarts must not cost the work of hours; the lease decides when it is back.
+            log.warning("progress not written", attempt=attempt.held.attempt)
+            return
         if not still_held:
             raise LeaseLostError
 
@@ -201,6 +211,9 @@ class Performer:
             pause_s = settings.busy_pause_s * random.uniform(0.5, 1.5)
             steps.give_back(connection, held, pause_s, counted=False, error=error)
         elif _not_its_fault(error, heard=attempt.heard) and held.waits < settings.max_refusals:
+            if isinstance(error, EngineMismatchError):
+                runs.lock(connection, held.run_id)
+                runs.unpin(connection, held.run_id, held.name.value, held.step_id)
             steps.give_back(connection, held, self._backoff_s(held.waits + 1), counted=False, error=error)
         elif error.retryable and held.attempt < held.max_attempts:
             steps.give_back(connection, held, self._backoff_s(held.attempt), counted=True, error=error)
@@ -209,7 +222,7 @@ class Performer:
 
     def _backoff_s(self, times: int) -> float:
         """Doubles each time up to a limit; jitter keeps many steps from returning at once."""
-        longest = min(self._settings.backoff_s * 2 ** min(times - 1, 20), self._settings.backoff_max_s)
+        longest = min(self._settings.backoff_s * 2.0 ** min(times - 1, 20), self._settings.backoff_max_s)
         return longest * random.uniform(0.5, 1.0)
 
     def _output_prefix(self, held: Claim) -> str:

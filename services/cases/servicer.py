@@ -18,7 +18,7 @@ from ictogram.cases.v1 import cases_pb2 as pb
 from ictogram.model.v1 import case_pb2, recording_pb2, report_pb2
 
 from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientContext, Priority, Subject
-from schemas.errors import IctogramError, InvalidRequestError, NotFoundError, PermissionDeniedError
+from schemas.errors import IctogramError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
 from schemas.recording import Recording
 from services.cases import machine
 from services.cases.settings import CasesSettings
@@ -235,6 +235,8 @@ class CasesServicer:
 
         try:
             return await self._at_site(caller, done)
+        except UnavailableError:
+            raise  # nothing happened, and there is nowhere to write it down
         except IctogramError as error:
             code = error.code
             if _SITE.fullmatch(caller.site_id):

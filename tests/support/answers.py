@@ -112,7 +112,5 @@ def _report_files(request: Message, prefix: str) -> report_pb2.ReportFiles:
     files.report.version = request.version  # type: ignore[attr-defined]
     files.report.created_at = request.created_at  # type: ignore[attr-defined]
     for name, media_type in (("json", "application/json"), ("html", "text/html"), ("pdf", "application/pdf")):
-        getattr(files, name).CopyFrom(
-            to_proto(object_ref(f"{prefix}/report.{name}", media_type), type(files.json))
-        )
+        getattr(files, name).CopyFrom(to_proto(object_ref(f"{prefix}/report.{name}", media_type), type(files.json)))
     return files

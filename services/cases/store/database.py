@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import threading
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from schemas.errors import PermissionDeniedError, UnavailableError
+from schemas.errors import InvalidRequestError, PermissionDeniedError, UnavailableError
 from services.cases.settings import CasesSettings
 
 Connection = psycopg.Connection[DictRow]
@@ -21,6 +25,7 @@ class Database:
 
     def __init__(self, settings: CasesSettings, *, connections: int | None = None) -> None:
         self._settings = settings
+        self._deadlines = _Deadlines(3 * settings.database_timeout_s)
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             settings.database,
             min_size=1,
@@ -28,20 +33,22 @@ class Database:
             timeout=settings.database_timeout_s,
             kwargs=connection_options(settings),
             configure=_configure(settings),
-            check=ConnectionPool.check_connection,
+            check=self._check,
             reconnect_timeout=0,
             open=False,
         )
 
     def open(self) -> None:
         """Start connecting; the database may come later."""
+        self._deadlines.start()
         self._pool.open()
 
     def close(self) -> None:
         """Close every connection."""
+        self._deadlines.stop()
         self._pool.close(timeout=2)
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         self.open()
         return self
 
@@ -56,8 +63,13 @@ class Database:
         """
         if not site_id:
             raise PermissionDeniedError("the caller names no site; every call is made for one")
-        with self._transaction("ictogram_site", site_id) as connection:
-            yield connection
+        try:
+            with self._transaction("ictogram_site", site_id) as connection:
+                yield connection
+        except psycopg.DataError as error:
+            # Its text quotes the value, which may name a patient.
+            reason = type(error).__name__
+            raise InvalidRequestError(f"a value of the request cannot be stored ({reason})") from None
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[Connection]:
@@ -65,13 +77,66 @@ class Database:
         with self._transaction("ictogram_worker", "") as connection:
             yield connection
 
+    def _check(self, connection: Connection) -> None:
+        with self._deadlines.of(connection):
+            ConnectionPool.check_connection(connection)
+
     @contextlib.contextmanager
     def _transaction(self, role: str, site_id: str) -> Iterator[Connection]:
-        with _reachable(), self._pool.connection() as connection, connection.transaction():
+        with (
+            _reachable(),
+            self._pool.connection() as connection,
+            self._deadlines.of(connection),
+            connection.transaction(),
+        ):
             connection.execute(
                 "SELECT set_config('role', %s, true), set_config('ictogram.site', %s, true)", (role, site_id)
             )
             yield connection
+
+
+class _Deadlines:
+    """Cuts connections that have been busy for too long.
+
+    A network that swallows packets while it keeps the connection open is noticed neither by Postgres nor by TCP; a
+    thread would wait for its answer for ever.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._busy: dict[int, tuple[float, Connection]] = {}
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="database-deadlines", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    @contextlib.contextmanager
+    def of(self, connection: Connection) -> Iterator[None]:
+        """The connection is busy meanwhile."""
+        self._busy[id(connection)] = (time.monotonic() + self._limit_s, connection)
+        try:
+            yield
+        finally:
+            self._busy.pop(id(connection), None)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._limit_s / 10):
+            now = time.monotonic()
+            for until, connection in list(self._busy.values()):
+                if now > until and not connection.closed:
+                    _hang_up(connection)
+
+
+def _hang_up(connection: Connection) -> None:
+    """Shut the socket down beneath the connection: whoever waits on it gets an OperationalError."""
+    with (
+        contextlib.suppress(OSError, psycopg.OperationalError),  # it may end by itself at this very moment
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def connection_options(settings: CasesSettings) -> dict[str, Any]:

@@ -11,15 +11,15 @@ _EPISODE = (
     "run_id id site_id case_id recording_id score onset_lo_s onset_hi_s offset_lo_s offset_hi_s "
     "onset_captured offset_captured source state state_before eeg_onset_lo_s eeg_onset_hi_s "
     "clinical_onset_lo_s clinical_onset_hi_s first_visible_sign_lo_s first_visible_sign_hi_s first_sign "
-).split()
+)
 _FINDING = (
     "run_id episode_id id site_id sign status reason score calibrated assessable_s episode_s engine "
     "engine_version engine_digest view catalogue_version "
-).split()
+)
 _OCCURRENCE = (
     "run_id finding_id id site_id sign onset_lo_s onset_hi_s offset_lo_s offset_hi_s side side_refers_to "
     "side_confirmed body_part phase score censored_left censored_right touched_by_staff author "
-).split()
+)
 
 
 def write(connection: Connection, held: Claim, episodes: tuple[Episode, ...]) -> None:
@@ -33,8 +33,10 @@ def write(connection: Connection, held: Claim, episodes: tuple[Episode, ...]) ->
         cursor.executemany(_insert("occurrence", _OCCURRENCE), [_occurrence_row(held, *pair) for pair in instances])
 
 
-def _insert(table: str, columns: list[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
+def _insert(table: str, columns: str) -> str:
+    names = columns.split()
+    places = ", ".join(["%s"] * len(names))
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - names of ours
 
 
 def _ends(interval: Interval | None) -> tuple[float | None, float | None]:

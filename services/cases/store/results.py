@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.message import Message
 from ictogram.model.v1 import recording_pb2, report_pb2, segmentation_pb2, semiology_pb2
@@ -11,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from schemas.case import StepName
 from schemas.errors import NotFoundError
-from schemas.recording import Interval, RecordingFacts
+from schemas.recording import RecordingFacts
 from schemas.report import LocalizationResult
 from schemas.semiology import Intervention, Read, Test
 from services.cases.settings import Destination
@@ -193,12 +194,14 @@ def entered(
         (case_id,),
     )
     return (
-        tuple(Test(**_with_interval(row)) for row in tests),
-        tuple(Intervention(**_with_interval(row)) for row in interventions),
+        tuple(convert.from_plain(Test, _with_interval(row)) for row in tests),
+        tuple(convert.from_plain(Intervention, _with_interval(row)) for row in interventions),
         tuple(convert.from_plain(Read, row) for row in reads),
     )
 
 
-def _with_interval(row: dict[str, object]) -> dict[str, object]:
-    at = Interval(float(str(row.pop("at_lo_s"))), float(str(row.pop("at_hi_s"))))
-    return {**row, "at_s": at}
+def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in row.items() if not name.startswith("at_")},
+        "at_s": (row["at_lo_s"], row["at_hi_s"]),
+    }

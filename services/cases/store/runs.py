@@ -85,6 +85,12 @@ def retry(connection: Connection, case_id: str) -> None:
         (run_id,),
     )
     promote(connection, run_id)
+    # Engines whose steps are done stay pinned, so that one run is of one kind; the others may have been replaced.
+    connection.execute(
+        "UPDATE run SET pinned = coalesce((SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(pinned) e WHERE"
+        " EXISTS (SELECT FROM step s WHERE s.run_id = run.id AND s.name = e.key AND s.status = 'done')), '{}') WHERE id = %s",
+        (run_id,),
+    )
     connection.execute(
         "UPDATE run SET status = 'queued', error_code = '', error_message = '', finished_at = NULL WHERE id = %s",
         (run_id,),
@@ -146,6 +152,19 @@ def pin(connection: Connection, run_ids: Iterable[UUID], service: str, digest: s
         "UPDATE run SET pinned = jsonb_build_object(%(service)s::text, %(digest)s::text) || pinned"
         " WHERE id = ANY(%(runs)s) AND NOT pinned ? %(service)s",
         {"service": service, "digest": digest, "runs": list(run_ids)},
+    )
+
+
+def unpin(connection: Connection, run_id: str, service: str, step_id: str) -> None:
+    """Let a locked run expect another engine of a service, unless one of its other steps was or is worked on by it."""
+    connection.execute(
+        """
+        UPDATE run SET pinned = pinned - %(service)s::text
+         WHERE id = %(run)s AND NOT EXISTS (
+               SELECT FROM step WHERE run_id = %(run)s AND name = %(service)s AND id <> %(step)s
+                AND status IN ('running', 'done'))
+        """,
+        {"run": run_id, "service": service, "step": step_id},
     )
 
 

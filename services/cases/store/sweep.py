@@ -56,6 +56,13 @@ def _expire_one(connection: Connection, step_id: object) -> None:
     runs.fail(connection, tired["run_id"], error)
 
 
+def due(connection: Connection) -> list[StepName]:
+    """Kinds of steps that are ready, the last of the journey first: what is begun is to be finished."""
+    rows = connection.execute("SELECT DISTINCT name FROM step WHERE status = 'ready'")
+    ready = {row["name"] for row in rows}
+    return [kind for kind in reversed(StepName) if kind.value in ready]
+
+
 def ring(connection: Connection, kind: StepName, *, slots: int, digest: str, again_s: float) -> list[Ring]:
     """Mark as rung, and return, as many due steps of a kind as its service has free slots.
 
