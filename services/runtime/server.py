@@ -230,6 +230,7 @@ def _options(settings: RuntimeSettings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", int(settings.keepalive_timeout_s * 1000)),
+        ("grpc.http2.ping_timeout_ms", int(settings.keepalive_timeout_s * 1000)),  # else a probe gets a minute
         ("grpc.keepalive_permit_without_calls", 1),
         # Clients probe each keepalive_s; without this a server takes that for abuse and hangs up.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),
