@@ -137,6 +137,21 @@ def _merged(occurrences: list[TrueOccurrence]) -> tuple[TrueOccurrence, ...]:
     return tuple(kept)
 
 
+def _derived(marks: list[Mark], state_before: str) -> list[Mark]:
+    """Signs that are made of others: stiffening then jerking of both sides, and a start out of sleep."""
+    both = [m for m in marks if m.side is Side.BILATERAL_SYMMETRIC]
+    stiff = [m for m in both if m.sign == "tonic"]
+    jerks = [m for m in both if m.sign == "clonic"]
+    out = []
+    if stiff and jerks and stiff[0].onset_s < jerks[0].onset_s:
+        span = (stiff[0].onset_s, max(m.offset_s for m in jerks))
+        out.append(Mark("bilateral_tonic_clonic", *span, Side.UNDETERMINED, BodyPart.WHOLE_BODY, jerks[0].probes))
+    if state_before == "apparently_asleep":
+        span = (min(m.onset_s for m in marks), max(m.offset_s for m in marks))
+        out.append(Mark("occur_during_sleep", *span, Side.UNDETERMINED, BodyPart.WHOLE_BODY, ("whole",)))
+    return out
+
+
 def _episodes(observer: Observer) -> tuple[TrueEpisode, ...]:
     script = observer.scene.script
     numbers = sorted({act.episode for act in script.acts if act.episode})
@@ -147,11 +162,12 @@ def _episodes(observer: Observer) -> tuple[TrueEpisode, ...]:
         if clipped is None:
             continue
         onset, offset, left, right = clipped
-        occurrences = [o for o in (observer.occurrence(mark) for mark in marks) if o is not None]
         slept = min(script.asleep_until_s - observer.start_s, onset)
         state = "unknown" if left else ("apparently_asleep" if slept >= ASLEEP_S else "awake")
         if state == "awake" and script.asleep_until_s > observer.start_s:
             state = "unknown"
+        told = [*marks, *_derived(marks, state)]
+        occurrences = [o for o in (observer.occurrence(mark) for mark in told) if o is not None]
         episodes.append(TrueEpisode(f"r1-e{len(episodes) + 1}", onset, offset, not left, not right, state,
                                     _merged(occurrences)))
     return tuple(episodes)

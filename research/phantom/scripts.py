@@ -37,6 +37,20 @@ def tonic_clonic() -> Script:
                   jitter_s=2.0)
 
 
+def asleep_then_tonic_clonic() -> Script:
+    """More than a minute of sleep, then a convulsion: long enough to call the state before apparently asleep."""
+    acts = convulsion(68.0, 1, clonic_s=22.0)
+    return Script("asleep_then_tonic_clonic", 112.0, (*acts, Act("slack", acts[-1].offset_s, 112.0)),
+                  asleep_until_s=68.0, blanket=0.45)
+
+
+def asymmetric_ending(side: str = "left") -> Script:
+    """A convulsion whose last jerks are seen on one side only."""
+    acts = convulsion(12.0, 1, tonic_s=9.0, clonic_s=20.0)
+    last = Act("clonic", 41.0, 50.0, side, 1, {"first_hz": 1.2, "last_hz": 0.7, "ending": 1.0, "ready_s": 0.4})
+    return Script("asymmetric_ending", 62.0, (*acts, last, Act("slack", 50.0, 62.0)), blanket=0.45)
+
+
 def focal_clonic(side: str) -> Script:
     """One arm jerks."""
     return Script(f"focal_clonic_{side}_arm", 55.0, (
@@ -218,6 +232,8 @@ def fidgeting() -> Script:
 
 SEIZURES: dict[str, Callable[[], Script]] = {
     "tonic_clonic": tonic_clonic,
+    "asleep_then_tonic_clonic": asleep_then_tonic_clonic,
+    "asymmetric_ending": asymmetric_ending,
     "focal_clonic_right_arm": lambda: focal_clonic("right"),
     "focal_clonic_left_arm": lambda: focal_clonic("left"),
     "focal_clonic_right_leg": lambda: focal_clonic_leg("right"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from research.phantom.acts.stage import SIDES, Mark, Stage, envelope, side_enum, sides_of, smooth, tremble, wander
@@ -45,7 +47,11 @@ def jerk_shape(time_s: Array, starts: Array, rng: np.random.Generator, build_up:
 
 
 def clonic(act: Act, stage: Stage) -> list[Mark]:
-    """Repeated jerks that slow down. params: first_hz, last_hz, amplitude (1), arm (1), leg (0), head (0)."""
+    """Repeated jerks that slow down.
+
+    params: first_hz, last_hz, amplitude (1), arm (1), leg (0), head (0), and ending (0): 1 for the last jerks of one
+    side after a bilateral run.
+    """
     p = {"first_hz": 4.0, "last_hz": 1.2, "amplitude": 1.0, "arm": 1.0, "leg": 0.0, "head": 0.0, "ready_s": 1.2,
          **act.params}
     t, motion, sides = stage.time_s, stage.motion, sides_of(act)
@@ -54,31 +60,37 @@ def clonic(act: Act, stage: Stage) -> list[Mark]:
     end = float(starts[-1] + BURST_S)
     # The limb draws up with the first jerks and sinks back after the last one.
     hold = smooth((t - act.onset_s) / p["ready_s"]) * (1 - smooth((t - end) / 1.5))
-    marks = []
-    both = len(sides) == 2
-    for limb, ready, jerk, part in (("arm", ARM_READY, ARM_JERK, BodyPart.ARM), ("leg", LEG_READY, LEG_JERK,
-                                                                              BodyPart.LEG)):
-        if p[limb] <= 0:
-            continue
-        for side in sides:
+    for limb, ready, jerk in (("arm", ARM_READY, ARM_JERK), ("leg", LEG_READY, LEG_JERK)):
+        for side in sides if p[limb] > 0 else ():
             motion.blend({f"{side}_{j}": v for j, v in ready.items()}, hold * min(p[limb] * 1.5, 1))
             gain = p[limb] * stage.rng.uniform(0.92, 1.08)
             for joint, degrees in jerk.items():
                 name = f"{side}_{joint}"
                 motion[name] = motion[name] + pulses * degrees * gain
-        rate = (float(p["first_hz"]), float(p["last_hz"]))
-        probes = tuple(f"{side}_{limb}" for side in sides)
-        marks.append(Mark("clonic", float(starts[0]), end, side_enum(act), part, probes, rate))
-        if not both:
-            marks.append(Mark("unilateral_clonic", float(starts[0]), end, side_enum(act), part, probes, rate))
-        elif limb == "arm":
-            marks.append(Mark("arms_move_simultaneously", float(starts[0]), end, side_enum(act), part, probes, rate))
-    if p["head"] > 0:
-        motion["head_pitch"] = motion["head_pitch"] + pulses * 9 * p["head"]
-    if both:
+    motion["head_pitch"] = motion["head_pitch"] + pulses * 9 * p["head"]
+    if len(sides) == len(SIDES):
         motion["spine_flex"] = motion["spine_flex"] + pulses * 3.0 * p["arm"]
-    motion["eyes_open"] = motion["eyes_open"] + smooth((t - act.onset_s) / 0.5) * smooth((end - t) / 0.5) * (
-        0.9 - motion["eyes_open"])
+    motion.blend({"eyes_open": 0.9}, smooth((t - act.onset_s) / 0.5) * smooth((end - t) / 0.5))
+    return _clonic_marks(act, (float(starts[0]), end), p)
+
+
+def _clonic_marks(act: Act, span: tuple[float, float], p: Mapping[str, float]) -> list[Mark]:
+    sides, side = sides_of(act), side_enum(act)
+    rate = (float(p["first_hz"]), float(p["last_hz"]))
+    limbs = [(limb, part) for limb, part in (("arm", BodyPart.ARM), ("leg", BodyPart.LEG)) if p[limb] > 0]
+    marks = []
+    for limb, part in limbs:
+        probes = tuple(f"{s}_{limb}" for s in sides)
+        marks.append(Mark("clonic", *span, side, part, probes, rate))
+        if len(sides) == 1:
+            marks.append(Mark("unilateral_clonic", *span, side, part, probes, rate))
+        elif limb == "arm":
+            marks.append(Mark("arms_move_simultaneously", *span, side, part, probes, rate))
+    if len(sides) == len(limbs) == len(SIDES):
+        probes = tuple(f"{s}_{limb}" for s in sides for limb, _ in limbs)
+        marks.append(Mark("full_body_shaking", *span, side, BodyPart.WHOLE_BODY, probes, rate))
+    if p.get("ending"):
+        marks.append(Mark("asymmetric_clonic_ending", *span, side, limbs[0][1], (f"{sides[0]}_{limbs[0][0]}",), rate))
     return marks
 
 
@@ -93,13 +105,14 @@ def shaking(act: Act, stage: Stage) -> list[Mark]:
                            ("left_knee", 8.0), ("right_knee", 8.0), ("spine_side", 2.0), ("head_yaw", 5.0),
                            ("left_hip_abd", 3.0), ("right_hip_abd", 3.0), ("roll", 2.5)):
         own = wander(t, p["hz"] * 0.6, p["hz"] * 1.3, stage.rng)
-        phase = np.sin(2 * np.pi * p["hz"] * t + stage.rng.uniform(-0.7, 0.7))
+        phase = np.sin(2 * np.pi * p["hz"] * t + stage.rng.uniform(-0.4, 0.4))
         motion[joint] = motion[joint] + weight * degrees * (
             p["steady"] * (0.5 * common + 0.7 * phase) + (1 - p["steady"]) * own)
     probes = ("left_arm", "right_arm", "left_leg", "right_leg", "trunk")
     rate = (float(p["hz"]), float(p["hz"]))
-    return [Mark("full_body_shaking", act.onset_s, act.offset_s, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY,
-                 probes, rate)]
+    span = (act.onset_s, act.offset_s)
+    return [Mark("full_body_shaking", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes, rate),
+            Mark("arms_move_simultaneously", *span, Side.BILATERAL_SYMMETRIC, BodyPart.ARM, probes[:2], rate)]
 
 
 TONIC_ARM = {"shoulder_flex": 42.0, "shoulder_abd": 30.0, "shoulder_rot": 24.0, "elbow": 30.0, "wrist": 45.0,
@@ -174,7 +187,7 @@ def _turn(act: Act, stage: Stage, degrees: float, turn_s: float, return_s: float
 
 def version(act: Act, stage: Stage) -> list[Mark]:
     """A forced, sustained turn of head and eyes to one side, in small jerks, chin up. params: degrees (72)."""
-    p = {"degrees": 72.0, "turn_s": 2.4, "return_s": 2.0, **act.params}
+    p = {"degrees": 72.0, "turn_s": 4.0, "return_s": 2.0, **act.params}
     sides_of(act)
     weight = _turn(act, stage, p["degrees"], p["turn_s"], p["return_s"])
     sign = 1.0 if act.side == "left" else -1.0
@@ -183,9 +196,7 @@ def version(act: Act, stage: Stage) -> list[Mark]:
     ratchet = np.sin(2 * np.pi * 3.2 * stage.time_s) * 3.0 * weight * (1 - weight) * 4
     stage.motion["head_yaw"] = stage.motion["head_yaw"] + sign * ratchet
     tremble(stage, ("head_yaw",), weight, 0.6, 7.0)
-    side = side_enum(act)
-    return [Mark("version", act.onset_s, act.offset_s, side, BodyPart.HEAD, ("head",)),
-            Mark("head_turning", act.onset_s, act.offset_s, side, BodyPart.HEAD, ("head",))]
+    return [Mark("version", act.onset_s, act.offset_s, side_enum(act), BodyPart.HEAD, ("head",))]
 
 
 def head_turn(act: Act, stage: Stage) -> list[Mark]:

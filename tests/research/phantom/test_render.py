@@ -147,6 +147,19 @@ def test_awkward_recordings_say_what_they_missed() -> None:
     assert [e.id for e in truth_of(named("two_episodes"), 1, SMALL).episodes] == ["r1-e1", "r1-e2"]
 
 
+def test_signs_made_of_others_are_told_too() -> None:
+    slept = truth_of(named("asleep_then_tonic_clonic"), 1, SMALL).episodes[0]
+    assert slept.state_before == "apparently_asleep"
+    assert {"occur_during_sleep", "bilateral_tonic_clonic", "full_body_shaking"} <= {o.sign for o in slept.occurrences}
+    short = truth_of(named("tonic_clonic"), 1, SMALL).episodes[0]
+    assert short.state_before == "unknown"
+    assert "occur_during_sleep" not in {o.sign for o in short.occurrences}
+    ending = truth_of(named("asymmetric_ending"), 1, SMALL).episodes[0].occurrences
+    (last,) = (o for o in ending if o.sign == "asymmetric_clonic_ending")
+    assert last.side == "left"
+    assert last.onset_s > max(o.offset_s for o in ending if o.sign == "clonic" and o.side == "bilateral_symmetric")
+
+
 def test_a_covered_leg_is_not_called_visible() -> None:
     act = (Act("clonic", 2.0, 8.0, "left", 1, {"arm": 0.0, "leg": 1.0}),)
     shown = truth_of(Script("bare", 10.0, act, blanket=0.0), 1, SMALL).episodes[0].occurrences
