@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import fastapi
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
@@ -82,22 +84,40 @@ def problem(
     status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, extra: dict[str, Any] | None = None
 ) -> JSONResponse:
     """A problem document with the stable code, a title for people and the trace id that leads to the logs."""
+    body = _document(status, code, detail, extra)
+    return JSONResponse(body, status, {**_retry_headers(status), **(headers or {})}, MEDIA_TYPE)
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Response:
+    """A problem document, or a page that says the same when a page was asked for."""
+    page: Callable[[dict[str, Any]], Response] | None = getattr(request.state, "problem_page", None)
+    if page is None:
+        return problem(status, code, detail, headers=headers, extra=extra)
+    shown = page(_document(status, code, detail, extra))
+    shown.headers.update({**_retry_headers(status), **(headers or {})})
+    return shown
+
+
+def _document(status: int, code: str, detail: str, extra: dict[str, Any] | None) -> dict[str, Any]:
     trace_id = _trace_id()
-    body: dict[str, Any] = {
+    return {
         "type": f"urn:ictogram:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,
         "retryable": status in _RETRY_AFTER_S,
+        **({"trace_id": trace_id} if trace_id else {}),
+        **(extra or {}),
     }
-    if trace_id:
-        body["trace_id"] = trace_id
-    if extra:
-        body.update(extra)
-    return JSONResponse(
-        body, status_code=status, headers={**_retry_headers(status), **(headers or {})}, media_type=MEDIA_TYPE
-    )
 
 
 def install(app: FastAPI) -> None:
@@ -107,28 +127,30 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
 
 
-async def _on_ictogram(_: Request, exc: Exception) -> JSONResponse:
+async def _on_ictogram(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, errors.IctogramError)
     status = status_of(exc)
     if status >= 500:
         _log.warning("request failed", code=exc.code, status=status)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return problem(status, exc.code, exc.message, headers=headers)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if "retry_after_s" in exc.details and status in _RETRY_AFTER_S:
+        headers["Retry-After"] = str(math.ceil(float(exc.details["retry_after_s"])))
+    return _answer(request, status, exc.code, exc.message, headers=headers)
 
 
-async def _on_http(_: Request, exc: Exception) -> JSONResponse:
+async def _on_http(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     status = exc.status_code
     code = exc.code if isinstance(exc, HttpError) else _CODES.get(status, "error")
-    return problem(status, code, str(exc.detail), headers=dict(exc.headers or {}))
+    return _answer(request, status, code, str(exc.detail), headers=dict(exc.headers or {}))
 
 
-async def _on_validation(_: Request, exc: Exception) -> JSONResponse:
+async def _on_validation(request: Request, exc: Exception) -> Response:
     """Names the offending fields and the rule; never the value, which may be a patient's."""
     assert isinstance(exc, RequestValidationError)
     found = [{"where": ".".join(str(part) for part in item["loc"]), "rule": item["msg"]} for item in exc.errors()]
     detail = "; ".join(f"{item['where']}: {item['rule']}" for item in found) or "the request breaks a rule"
-    return problem(422, "invalid-request", detail, extra={"errors": found})
+    return _answer(request, 422, "invalid-request", detail, extra={"errors": found})
 
 
 def _retry_headers(status: int) -> dict[str, str]:
