@@ -61,7 +61,7 @@ def setup(service: str, settings: RuntimeSettings | None = None) -> None:
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_template_only, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(readable=readable)],
-            keep_exc_info=False,
+            pass_foreign_args=True,
         )
     )
     root = logging.getLogger()
@@ -144,9 +144,10 @@ def _allowed_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 def _template_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace a library's message by its template: what is filled into it might be patient data."""
     record: logging.LogRecord = event["_record"]
+    arguments = event.pop("positional_args", ())
     if not record.name.startswith(_VERBATIM_LOGGERS):
         template = str(record.msg).splitlines()[0] if str(record.msg) else ""
         # A message without arguments was put together beforehand: only its first words are surely the library's.
-        event["event"] = template if record.args else template.split(":")[0].split("'")[0].split('"')[0]
+        event["event"] = template if arguments else template.split(":")[0].split("'")[0].split('"')[0]
     event["error_at"] = f"{record.module}:{record.lineno}"
     return event

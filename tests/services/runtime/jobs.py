@@ -171,3 +171,7 @@ def hang_for_intake_result(request: str, report: Report) -> IntakeResult:
 def burn_forever(request: str, report: Report) -> IntakeResult:
     while True:
         report(0.5, "burning", "")
+
+
+def raise_theirs_as_intake(request: str, report: Report) -> IntakeResult:
+    raise ValueError(request)
