@@ -10,8 +10,8 @@ PATTERNS = """\
 <svg class="patterns" width="0" height="0" aria-hidden="true"><defs>
 <pattern id="stripes" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">\
 <rect class="paper" width="5" height="5"/><rect class="ink" width="2" height="5"/></pattern>
-<pattern id="crosses" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">\
-<rect class="paper" width="5" height="5"/><path class="thread" d="M0 0H5M0 0V5"/></pattern>
+<pattern id="crosses" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">\
+<rect class="paper" width="4" height="4"/><path class="thread" d="M0 0H4M0 0V4"/></pattern>
 </defs></svg>"""
 """Definitions that every picture of a page refers to; stands once in the page."""
 

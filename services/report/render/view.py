@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.recording import Tri
+from schemas.recording import RecordingFacts, Tri
 from schemas.report import EvidenceStill, Report, ReportedRecording, Sentence
 from schemas.semiology import Episode, Finding, FindingStatus, OrderItem, Reason, Side
 from services.report.agegate import AGE_UNKNOWN, NO_FINDINGS, UNVALIDATED
@@ -198,6 +198,11 @@ def _banner(report: Report) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _rate(facts: RecordingFacts) -> str:
+    stated = f"of {facts.nominal_rate_hz:.1f} stated" if facts.nominal_rate_hz > 0 else "(the file states none)"
+    return f"{facts.effective_rate_hz:.1f} different {stated}"
+
+
 def _instant(at: str) -> str:
     """An RFC 3339 instant to the minute, in the zone that it was given in."""
     moment = datetime.fromisoformat(at)
@@ -210,7 +215,7 @@ def _recording(reported: ReportedRecording) -> RecordingView:
     rows = (
         ("Source", f"{recording.camera or 'camera not stated'}; filmed by {recording.filmed_by or 'not stated'}"),
         ("Picture", f"{facts.width_px} \N{MULTIPLICATION SIGN} {facts.height_px} px, {facts.codec}, {sound}"),
-        ("Pictures per second", f"{facts.effective_rate_hz:.1f} different of {facts.nominal_rate_hz:.1f} stated"),
+        ("Pictures per second", _rate(facts)),
         ("Mirrored", _TRI_WORDS[recording.mirrored]),
         ("Infrared", _TRI_WORDS[facts.infrared]),
         ("Slow motion / edited", f"{_TRI_WORDS[facts.slow_motion]} / {_TRI_WORDS[facts.edited]}"),

@@ -61,6 +61,7 @@ def closure(order: OnsetOrder) -> set[tuple[str, str]]:
 many = st.lists(st.tuples(st.sampled_from(SIGNS), spans), max_size=9)
 
 
+@pytest.mark.req("order-claimed-only-where-certain")
 @given(many)
 def test_precedences_say_exactly_what_is_certain(onsets: list[tuple[str, Span]]) -> None:
     order = onset_order(episode_of(onsets))
@@ -102,6 +103,7 @@ def test_ranks_are_tight_and_items_sorted(onsets: list[tuple[str, Span]]) -> Non
         assert item.rank_hi == len(items) - sum(certainly_before(item.onset_s, other.onset_s) for other in others)
 
 
+@pytest.mark.req("order-claimed-only-where-certain")
 @given(many)
 def test_a_first_sign_is_named_only_if_it_began_before_all_other_signs(onsets: list[tuple[str, Span]]) -> None:
     order = onset_order(episode_of(onsets))

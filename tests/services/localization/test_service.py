@@ -61,7 +61,7 @@ def test_episodes_come_in_the_order_of_recordings_and_onsets() -> None:
     assert [one.id for one in localize(LocalizeJob((shuffled,)), _quiet).episodes] == [first.id, second.id]
 
 
-@pytest.mark.req("age-gate")
+@pytest.mark.req("no-findings-for-infants-and-spasms")
 @pytest.mark.parametrize(
     ("context", "reason"),
     [

@@ -47,7 +47,7 @@ def kinds(*episodes: Episode, context: PatientContext = ADULT) -> list[FlagKind]
     return [flag.kind for flag in safety_flags(episodes, context)]
 
 
-@pytest.mark.req("flag-convulsive")
+@pytest.mark.req("long-convulsion-is-flagged")
 @pytest.mark.parametrize("status", SHOWN)
 @pytest.mark.parametrize(
     ("length_s", "expected"),
@@ -84,7 +84,7 @@ def test_movement_that_is_not_convulsive_flags_at_ten_minutes() -> None:
     assert kinds(episode(automatisms, end_s=600.0)) == [FlagKind.LONG_10_MIN]
 
 
-@pytest.mark.req("flag-offset")
+@pytest.mark.req("missed-end-is-flagged")
 def test_an_end_that_was_not_captured() -> None:
     assert kinds(episode(captured=False)) == [FlagKind.OFFSET_NOT_CAPTURED]
 
@@ -130,7 +130,7 @@ def test_a_rejected_episode_raises_nothing() -> None:
     assert kinds(replace(episode(captured=False), state=EpisodeState.REJECTED)) == []
 
 
-@pytest.mark.req("age-gate")
+@pytest.mark.req("no-findings-for-infants-and-spasms")
 @pytest.mark.parametrize(
     ("context", "gate"),
     [
@@ -154,7 +154,7 @@ def test_a_spasm_that_is_found_closes_the_gate_and_flags(status: FindingStatus) 
     assert kinds(seen) == [FlagKind.AGE_OR_SPASMS]
 
 
-@pytest.mark.req("age-gate")
+@pytest.mark.req("no-findings-for-infants-and-spasms")
 @pytest.mark.parametrize("context", [PatientContext(age_years=1), PatientContext(age_years=30, suspected_spasms=True)])
 def test_a_closed_gate_gives_no_finding_but_keeps_flags_and_places(context: PatientContext) -> None:
     report = reports.report(None, context)

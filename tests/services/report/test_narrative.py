@@ -89,6 +89,7 @@ def texts_of(report: Report) -> list[str]:
     return [*sentences, *report.limits, *(flag.text for flag in report.flags), report.aid.refusal, *report.aid.notes]
 
 
+@pytest.mark.req("every-sentence-is-traceable")
 @settings(max_examples=60, deadline=None)
 @given(any_report())
 def test_every_sentence_rests_on_ids_that_exist(report: Report) -> None:
@@ -97,6 +98,7 @@ def test_every_sentence_rests_on_ids_that_exist(report: Report) -> None:
         assert set(sentence.source_ids) <= ids_of(report), sentence.text
 
 
+@pytest.mark.req("nothing-is-called-absent-or-normal")
 @settings(max_examples=60, deadline=None)
 @given(any_report())
 def test_no_forbidden_word_is_ever_written(report: Report) -> None:
@@ -106,6 +108,7 @@ def test_no_forbidden_word_is_ever_written(report: Report) -> None:
         assert not FORBIDDEN.search(said), text
 
 
+@pytest.mark.req("text-claims-no-more-than-findings")
 @settings(max_examples=60, deadline=None)
 @given(any_report())
 def test_a_sign_is_told_exactly_as_strongly_as_its_finding(report: Report) -> None:
@@ -118,6 +121,7 @@ def test_a_sign_is_told_exactly_as_strongly_as_its_finding(report: Report) -> No
         assert ("possible" in sentence.text.lower()) == (told.status is FindingStatus.POSSIBLE), sentence.text
 
 
+@pytest.mark.req("side-not-released-before-confirmation")
 @settings(max_examples=60, deadline=None)
 @given(any_report())
 def test_a_side_is_plain_only_when_it_is_confirmed(report: Report) -> None:
@@ -135,6 +139,7 @@ def test_a_side_is_plain_only_when_it_is_confirmed(report: Report) -> None:
             assert not first.side_confirmed
 
 
+@pytest.mark.req("order-claimed-only-where-certain")
 @settings(max_examples=60, deadline=None)
 @given(any_report())
 def test_then_is_written_only_where_the_order_is_certain(report: Report) -> None:
@@ -157,6 +162,7 @@ def test_every_shown_finding_with_a_time_is_told(report: Report) -> None:
                 assert finding.id in told
 
 
+@pytest.mark.req("coverage-stands-above-findings")
 @settings(max_examples=60, deadline=None)
 @given(any_report())
 def test_what_could_not_be_judged_is_named_with_its_reason(report: Report) -> None:
@@ -167,6 +173,7 @@ def test_what_could_not_be_judged_is_named_with_its_reason(report: Report) -> No
     assert closed or expected <= named
 
 
+@pytest.mark.req("nothing-seen-does-not-exclude-a-seizure")
 def test_the_rich_report_reads_like_this() -> None:
     told = [sentence.text for sentence in reports.report().description]
     assert told[1] == "Before it the patient was apparently asleep."

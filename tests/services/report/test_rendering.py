@@ -118,7 +118,7 @@ def test_report_json_has_the_promised_shape(report: Report) -> None:
     assert [recording["recording"]["id"] for recording in data["recordings"]] == ["r1", "r2"]
 
 
-@pytest.mark.req("unsigned-watermark")
+@pytest.mark.req("unsigned-is-marked-on-every-page")
 @pytest.mark.parametrize("number", range(4))
 def test_every_page_is_marked_unsigned_and_numbered(number: int) -> None:
     model = list(variants())[number]
@@ -140,6 +140,7 @@ def test_a_signed_report_carries_the_signature_and_no_mark(report: Report) -> No
     assert "UNSIGNED" not in render_html(signed, {}).decode().split("</style>")[1]
 
 
+@pytest.mark.req("coverage-stands-above-findings")
 def test_the_pdf_says_everything_that_the_model_says(report: Report, pdf: bytes) -> None:
     whole = " ".join(pages(pdf)).replace(" ", "")
     sentences = [one.text for one in (*report.description, *report.not_captured)]
@@ -172,6 +173,7 @@ def test_paper_sizes(report: Report, size: PageSize, width: int) -> None:
     assert round(float(PdfReader(io.BytesIO(render_pdf(report, {}, size))).pages[0].mediabox.width)) == width
 
 
+@pytest.mark.req("a-wrong-name-never-looks-right")
 def test_type_is_embedded_and_names_of_many_scripts_are_printed(report: Report) -> None:
     named = replace(report, subject=replace(report.subject, family="Łukasiewicz-Ненадович", given="Θεοδώρα & <b>"))
     data = render_pdf(named, {})
