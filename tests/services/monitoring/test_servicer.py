@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from ictogram.monitoring.v1 import monitoring_pb2, monitoring_pb2_grpc
 from ictogram.work.v1 import work_pb2
+
 from schemas.errors import InvalidRequestError
 from services.monitoring.servicer import DESCRIPTOR, MonitoringServicer
 from services.monitoring.settings import MonitoringSettings
