@@ -46,6 +46,15 @@ def compose(job: ComposeJob, report: Callable[[float, str, str], None]) -> Repor
     )
 
 
+def warm() -> None:
+    """Load fonts and template, so that the first report of a process does not wait for them."""
+    from services.report.render.html import page_template
+    from services.report.render.pdf_style import register_fonts
+
+    register_fonts()
+    page_template()
+
+
 def _check(job: ComposeJob) -> None:
     if job.version < 1:
         raise InvalidRequestError(f"The report's version is {job.version}; versions count from 1.")

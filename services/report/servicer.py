@@ -84,7 +84,7 @@ async def serve() -> None:
     pool = ComputePool(
         settings.slots,
         _LIMITS,
-        preload=("services.report.service", "services.report.render.pdf", "services.report.render.html"),
+        preload=("services.report.service:warm",),
         service="report",
     )
     registration = server.Registration(

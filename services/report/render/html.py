@@ -22,7 +22,7 @@ PICTURE_WIDTH = 640.0
 def render_html(report: Report, pictures: Mapping[str, bytes]) -> bytes:
     """The report as UTF-8 HTML. `pictures`: JPEG bytes under occurrence ids."""
     view = view_of(report)
-    text = _template().render(
+    text = page_template().render(
         view=view,
         report=report,
         nothing_seen=NOTHING_SEEN,
@@ -53,7 +53,8 @@ def _overviews(view: ReportView) -> dict[str, Markup]:
 
 
 @cache
-def _template() -> Template:
+def page_template() -> Template:
+    """The page's template, compiled once per process."""
     environment = Environment(
         loader=PackageLoader("services.report.render"),
         autoescape=True,
