@@ -86,8 +86,6 @@ class RecordingShown:
     recorded: ReportedRecording
     overview: Timeline
     episodes: tuple[EpisodeShown, ...]
-    gaps: tuple[tuple[str, float], ...]
-    """Reason in words and total seconds."""
     thumbnails: tuple[Thumbnail, ...]
 
 
@@ -96,15 +94,11 @@ def recordings(report: Report, thumbnails: tuple[tuple[Thumbnail, ...], ...]) ->
     shown = []
     for recorded, stills in zip(report.recordings, thumbnails, strict=True):
         episodes = tuple(item for item in report.episodes if item.recording_id == recorded.recording.id)
-        gaps: defaultdict[str, float] = defaultdict(float)
-        for gap in recorded.coverage.not_assessable:
-            gaps[reason(gap.reason)] += gap.span.length_s
         shown.append(
             RecordingShown(
                 recorded,
                 timeline.overview(recorded, episodes, {item.value: reason(item) for item in Reason}),
                 tuple(_episode(episode, recorded.coverage.duration_s) for episode in episodes),
-                tuple(gaps.items()),
                 stills,
             )
         )

@@ -132,10 +132,7 @@ def overview(recorded: ReportedRecording, episodes: tuple[Episode, ...], reasons
 
 def of_episode(episode: Episode, duration_s: float, titles: dict[str, str], sides: dict[str, str]) -> Timeline:
     """One episode, a lane per sign that was present or possible, in the order of their onsets."""
-    scale = _Scale(
-        max(0.0, episode.onset_s.lo - _LEAD_S),
-        max(min(duration_s, episode.offset_s.hi + _LEAD_S), episode.onset_s.hi + 1),
-    )
+    scale = _Scale(*_window(episode, duration_s))
     rows = []
     for finding in episode.findings:
         if finding.status not in {FindingStatus.PRESENT, FindingStatus.POSSIBLE} or not finding.occurrences:
@@ -151,6 +148,14 @@ def of_episode(episode: Episode, duration_s: float, titles: dict[str, str], side
     span = scale.bar("episode", _episode_label(episode), episode.onset_s, episode.offset_s,
                      left=not episode.onset_captured, right=not episode.offset_captured)  # fmt: skip
     return _timeline(episode.recording_id, scale, [("Episode", (span,)), *((title, bars) for _, title, bars in rows)])
+
+
+def _window(episode: Episode, duration_s: float) -> tuple[float, float]:
+    """Shows the episode and everything that belongs to it, such as signs after its end, with a little around."""
+    occurrences = [one for finding in episode.findings for one in finding.occurrences]
+    start_s = min([episode.onset_s.lo, *(one.onset_s.lo for one in occurrences if not one.censored_left)])
+    end_s = max([episode.offset_s.hi, *(one.offset_s.hi for one in occurrences)])
+    return max(0.0, start_s - _LEAD_S), max(min(duration_s, end_s + _LEAD_S), start_s + 1.0)
 
 
 def _timeline(recording_id: str, scale: _Scale, rows: list[tuple[str, tuple[Bar, ...]]]) -> Timeline:
