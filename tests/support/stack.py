@@ -89,6 +89,12 @@ class StackUnderTest:
             except UnavailableError:
                 return None
 
+    def case_is_possible(self) -> bool:
+        """Whether the gateway and cases answer."""
+        with self.client() as client:
+            client.download("/cases")
+        return True
+
     def wait(self, case_id: str, status: str = "reported", patience_s: float = PATIENCE_S) -> Mapping[str, Any]:
         """Wait until the case ends, and see that it ended as expected."""
 
