@@ -29,7 +29,9 @@ class MonitoringServicer(monitoring_pb2_grpc.MonitoringServiceServicer):
         return info
 
     async def Watch(  # noqa: N802
-        self, request: monitoring_pb2.WatchRequest, context: Any  # noqa: ARG002
+        self,
+        request: monitoring_pb2.WatchRequest,  # noqa: ARG002
+        context: Any,
     ) -> AsyncIterator[monitoring_pb2.WatchResponse]:
         await context.abort(
             grpc.StatusCode.UNIMPLEMENTED,

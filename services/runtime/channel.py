@@ -48,9 +48,7 @@ def connect(service: str, settings: RuntimeSettings | None = None) -> Channel:
     peer, target = _target(service)
     credentials = _credentials(settings)
     options = _options(settings)
-    inner = (
-        grpc.secure_channel(target, credentials, options) if credentials else grpc.insecure_channel(target, options)
-    )
+    inner = grpc.secure_channel(target, credentials, options) if credentials else grpc.insecure_channel(target, options)
     return Channel(inner, peer, settings)
 
 
@@ -137,7 +135,9 @@ class AioChannel:
         inner = self.inner.unary_stream(method, **kwargs)
 
         async def call(
-            request: Any, timeout: float | None = None, silence_s: float | None = None  # noqa: ASYNC109
+            request: Any,
+            timeout: float | None = None,  # noqa: ASYNC109
+            silence_s: float | None = None,
         ) -> AsyncIterator[Any]:
             with _Outgoing(method, self._peer, self._settings, timeout) as outgoing:
                 started = inner(request, timeout=outgoing.timeout_s, metadata=outgoing.metadata)

@@ -281,7 +281,6 @@ class ComputePool:
         task.add_done_callback(self._background.discard)
 
 
-
 def _observe(_options: CallbackOptions) -> Sequence[Observation]:
     return [Observation(pool.running, {"ictogram.service": pool.service}) for pool in tuple(_pools)]
 

@@ -24,6 +24,7 @@ TIMEOUT_S = 3.0
 """A receiver that is away must not hold up the end of a process."""
 _BATCH_EVERY_MS = 1000
 
+# fmt: off
 ATTRIBUTES = frozenset({
     "rpc.system", "rpc.system.name", "rpc.service", "rpc.method", "rpc.grpc.status_code",
     "rpc.response.status_code", "http.request.method", "http.response.status_code", "http.route", "http.method",
@@ -35,14 +36,17 @@ ATTRIBUTES = frozenset({
     "ictogram.delivery_id", "ictogram.destination_id", "ictogram.attempt", "ictogram.reused", "ictogram.queue",
     "ictogram.stage", "ictogram.function",
 })
+# fmt: on
 """Attributes that may leave the process."""
 
+# fmt: off
 METRIC_ATTRIBUTES = frozenset({
     "rpc.service", "rpc.method", "rpc.grpc.status_code", "http.request.method", "http.response.status_code",
     "http.route", "http.method", "http.status_code", "ictogram.service", "ictogram.code", "ictogram.step",
     "ictogram.queue", "ictogram.state", "celery.task_name", "task", "error.type", "db.system.name",
     "db.operation.name",
 })
+# fmt: on
 """Labels that metrics may carry; ids are not among them, since each value is a time series."""
 
 

@@ -21,16 +21,18 @@ from structlog.types import ExcInfo, Processor
 from schemas.errors import IctogramError
 from services.runtime.settings import RuntimeSettings
 
+# fmt: off
 FIELDS = frozenset({
     "event", "level", "timestamp", "service", "logger", "trace_id", "span_id", "site_id", "case_id", "run_id",
     "step_id", "step", "part", "recording_id", "request_id", "delivery_id", "destination_id", "report_id",
-    "version", "lease_token", "upload_id", "actor", "caller", "method", "status", "code", "retryable", "error",
+    "version", "upload_id", "actor", "caller", "method", "status", "code", "retryable", "error",
     "error_at", "message", "attempt", "attempts", "max_attempts", "reason", "state", "count", "hits", "duration_s",
     "elapsed_s", "waited_s", "timeout_s", "remaining_s", "fraction", "stage", "priority", "queue", "reused", "due",
     "rung", "rows", "pid", "exit_code", "signal", "slots", "slots_in_use", "address", "target", "port", "setting",
     "variable", "rss_bytes", "limit", "size_bytes", "media_type", "uri", "digest", "expected_digest", "engine",
-    "name", "path_template", "http_method", "http_status", "address_known", "migrations",
+    "path_template", "http_method", "http_status", "migrations",
 })
+# fmt: on
 """Fields that may be logged: none of them ever holds patient data."""
 
 HIDDEN = "[not logged]"

@@ -83,9 +83,7 @@ class ObjectStore:
         """Store bytes; see `put_stream`."""
         return self.put_stream((data,), uri, media_type, replace=replace)
 
-    def put_stream(
-        self, chunks: Iterable[bytes], uri: str, media_type: str, *, replace: bool = True
-    ) -> ObjectRef:
+    def put_stream(self, chunks: Iterable[bytes], uri: str, media_type: str, *, replace: bool = True) -> ObjectRef:
         """Store chunks as one object, which appears at once and whole, and only when all of it was written.
 
         With ``replace=False`` an object that is already there stays and `AlreadyExistsError` is raised.

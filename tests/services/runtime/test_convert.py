@@ -68,9 +68,7 @@ def message_type(cls: type, module: str) -> Any:
 def test_values_survive_protobuf_and_json(cls: type, module: str) -> None:
     target = message_type(cls, module)
 
-    @settings(
-        max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(records(cls))
     def check(value: Any) -> None:
         message = target.FromString(convert.to_proto(value, target).SerializeToString())
