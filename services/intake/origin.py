@@ -14,10 +14,12 @@ _CREATED = "creation_time"
 _CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "com.samsung.android.capture.fps")
 _SOFTWARE_TAGS = ("encoder", "software", "encoded_by", "com.apple.quicktime.software", "com.android.version", "comment")
 _EDITORS = (
-    "lavf", "handbrake", "premiere", "adobe", "final cut", "imovie", "davinci", "resolve", "capcut", "inshot",
+    "premiere", "adobe", "final cut", "imovie", "davinci", "resolve", "capcut", "inshot",
     "kinemaster", "vegas", "avidemux", "virtualdub", "movie maker", "clipchamp", "camtasia", "shotcut", "kdenlive",
-    "mainconcept", "filmora", "videoshow", "vivavideo", "google photos", "youtube",
+    "filmora", "videoshow", "vivavideo",
 )  # fmt: skip
+"""Programs that cut and retime. Converters (FFmpeg, HandBrake, a camera's export) change neither order nor speed, and
+sign most hospital exports; a file that only they signed is "unknown", not "edited"."""
 _CAMERAS = ("com.apple.quicktime.make", "com.apple.quicktime.model", "com.android.version", "make", "model")
 _SLOWER = 1.5
 _CLOCK_MS = 2000.0
@@ -56,7 +58,7 @@ def slow_motion(captured_hz: float | None, played_hz: float) -> Tri:
 
 
 def edited(tags: Mapping[str, str]) -> Tri:
-    """Yes when a known editor or converter signed the file, no when only a camera did, else unknown."""
+    """Yes when a known editor signed the file, no when only a camera did, else unknown."""
     signed = " ".join(tags.get(tag, "") for tag in _SOFTWARE_TAGS).lower()
     if any(name in signed for name in _EDITORS):
         return Tri.YES
