@@ -13,12 +13,16 @@ from schemas.semiology import CoverageGap
 from services.media.tracks import Track
 from services.semiology.engines import Answer, Evidence, Proposal, Report
 from services.semiology.engines.kinematic import flow, head
+from services.semiology.engines.kinematic.activity import activity_of
 from services.semiology.engines.kinematic.clonic import clonic_events
 from services.semiology.engines.kinematic.episodes import members, proposals_of
 from services.semiology.engines.kinematic.events import Event
 from services.semiology.engines.kinematic.rhythm import rhythms
 from services.semiology.engines.kinematic.scene import Scene, body_in, scene_of
 from services.semiology.engines.kinematic.signs import ANSWERED, LOWEST_RATE_HZ, answers_for
+from services.semiology.engines.kinematic.tonic import tonic_events
+from services.semiology.engines.kinematic.turning import head_events
+from services.semiology.engines.kinematic.vigour import arrest_events, hyperkinetic_events
 
 VERSION = "1"
 TRACK_STEP_S = 0.5
@@ -89,6 +93,13 @@ def events_in(scene: Scene) -> tuple[Event, ...]:
     timed = Tri.YES not in {facts.slow_motion, facts.edited}
     if timed and not 0 < facts.effective_rate_hz < LOWEST_RATE_HZ:
         events += clonic_events(rhythms(scene.grid, scene.weight), scene.body, scene.end_s)
+    activity = activity_of(scene)
+    if activity is not None:
+        clonic = tuple(events)
+        events += tonic_events(activity, scene.body, clonic, scene.end_s)
+        events += hyperkinetic_events(activity, scene.end_s)
+        events += head_events(activity, scene.body, scene.end_s)
+        events += arrest_events(activity, tuple(events), scene.end_s)
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 

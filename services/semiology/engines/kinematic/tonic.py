@@ -1,0 +1,187 @@
+"""Tonic posture: limbs brought into a posture at once, held still (often with a fine tremor), and given up again.
+
+A posture is read from movement that goes somewhere: a burst of drift, a hold without drift of at least 2.5 s, and often
+a second burst that goes back. Everyday postures (reaching, stretching, lying differently) come slower, in one arm, after
+other movement, or with the trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.segmentation import BodyPart
+from schemas.semiology import Measure, Side
+from services.semiology.engines.kinematic.activity import BIN_S, Activity, shares_of
+from services.semiology.engines.kinematic.body import ARMS, LEFT, LEGS, RIGHT, Body, Region
+from services.semiology.engines.kinematic.events import Event, Kind, logistic, ramp
+
+Floats = npt.NDArray[Any]
+
+SHORTEST_HOLD_S = 2.5
+LONGEST_HOLD_S = 60.0
+"""Tonic seizures last 10–20 s as a rule; a posture held for longer than a minute is how somebody lies."""
+LONGEST_RISE_S = 3.0
+DRIFT = 0.12
+"""Drift (square heads times heads per second) from which something is brought somewhere: a forearm at a walking pace of
+half a head per second."""
+REST = 0.25
+"""During the hold the drift stays below this share of the rise's peak."""
+QUIET_BEFORE_S = 2.0
+PRIOR = -2.4
+WEIGHT_TREMOR = 2.6
+"""Fine tremor above 6.5 Hz through the hold: contraction at full force."""
+WEIGHT_ABRUPT = 1.0
+WEIGHT_RETURN = 0.7
+WEIGHT_BOTH = 1.0
+WEIGHT_SEQUENCE = 2.5
+"""Clonic jerks follow the hold directly: the tonic-clonic sequence."""
+WEIGHT_TRUNK = -2.0
+"""The trunk travels: turning over, sitting up."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A posture between two bursts of drift, in bins."""
+
+    rise: tuple[int, int]
+    """First and past-last bin of the burst that brought it."""
+    end: int
+    """First bin after the hold."""
+    back: tuple[int, int] | None
+    """The burst that ended it; none when the part ends first."""
+
+
+def tonic_events(activity: Activity, body: Body, clonic: Sequence[Event], end_s: float) -> tuple[Event, ...]:
+    """Tonic candidates in time order."""
+    events = []
+    for hold in holds(activity):
+        event = _event(hold, activity, body, clonic, end_s)
+        if event is not None:
+            events.append(event)
+    return tuple(events)
+
+
+def bursts(curve: Floats, threshold: float, join: int = 1) -> list[tuple[int, int]]:
+    """Stretches [first, past) in which `curve` exceeds `threshold`; gaps of at most `join` bins are bridged."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], (curve > threshold).astype(np.int8), [0]))))
+    merged: list[tuple[int, int]] = []
+    for first, past in zip(edges[::2], edges[1::2], strict=True):
+        if merged and first - merged[-1][1] <= join:
+            merged[-1] = (merged[-1][0], int(past))
+        else:
+            merged.append((int(first), int(past)))
+    return merged
+
+
+def holds(activity: Activity) -> list[Hold]:
+    """Postures brought by a burst of at most 3 s after at least 2 s of rest."""
+    found: list[Hold] = []
+    stretches = bursts(activity.drift, DRIFT)
+    for k, (first, past) in enumerate(stretches):
+        before = stretches[k - 1][1] if k else -round(QUIET_BEFORE_S / BIN_S)
+        if (past - first) * BIN_S > LONGEST_RISE_S or (first - before) * BIN_S < QUIET_BEFORE_S:
+            continue
+        peak = float(activity.drift[first:past].max())
+        ending = next((s for s in stretches[k + 1 :] if float(activity.drift[s[0] : s[1]].max()) > REST * peak), None)
+        end = ending[0] if ending else len(activity.time_s)
+        if SHORTEST_HOLD_S <= (end - past) * BIN_S <= LONGEST_HOLD_S:
+            found.append(Hold((first, past), end, ending))
+    return found
+
+
+def _event(
+    hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], end_s: float
+) -> Event | None:
+    first, past = hold.rise
+    way = activity.displacement(first, past)
+    gross = np.hypot(activity.slow[first:past, ..., 0], activity.slow[first:past, ..., 1]).sum(axis=0) * BIN_S
+    length = np.hypot(way[..., 0], way[..., 1])
+    if float(length.sum()) < 0.4 * float(gross.sum()):
+        return None  # out and back: nothing was held
+    energy = length**2
+    shares = shares_of(body, energy)
+    limbs = sum(shares[region] for region in (*ARMS, *LEGS))
+    if limbs < 0.25:
+        return None
+    onset_s = float(activity.time_s[first]) - BIN_S / 2
+    jerks = next((e for e in clonic if abs(e.onset_s - float(activity.time_s[hold.end - 1])) < 3.0 and e.score > 0.4), None)
+    offset_s = jerks.onset_s if jerks else float(activity.time_s[hold.end - 1]) + BIN_S / 2
+    tremor = _tremor(activity, hold)
+    rise_s = _rise_s(activity, hold)
+    both = min(sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)) / (limbs + 1e-9)
+    evidence = (
+        PRIOR
+        + WEIGHT_TREMOR * tremor
+        + WEIGHT_ABRUPT * (1 - ramp(rise_s, 0.9, 1.8))
+        + WEIGHT_RETURN * _returned(activity, hold, way)
+        + WEIGHT_BOTH * ramp(both, 0.1, 0.3)
+        + (WEIGHT_SEQUENCE if jerks else 0.0)
+        + WEIGHT_TRUNK * ramp(shares[Region.TRUNK] + shares[Region.HEAD], 0.5, 0.8)
+    )
+    censored = hold.back is None and jerks is None
+    limb_energy = energy * (1 - body.cells(Region.HEAD)) if body.along is not None else energy
+    side = body.side_of(limb_energy)
+    held_s = offset_s - float(activity.time_s[past - 1])
+    if censored:
+        evidence -= 0.7
+    score = logistic(evidence)
+    return Event(
+        kind=Kind.TONIC,
+        onset_s=onset_s,
+        offset_s=offset_s,
+        onset_error_s=0.5,
+        offset_error_s=0.7,
+        score=score,
+        sign_score=score,
+        side=side,
+        part=body.part_of(limb_energy),
+        words=_words(side, body.part_of(limb_energy), rise_s, held_s, tremor, followed=jerks is not None),
+        measures=(
+            Measure("rise", round(rise_s, 2), "s"),
+            Measure("hold", round(held_s, 2), "s"),
+            Measure("tremor_evidence", round(tremor, 2), "1"),
+        ),
+        censored_right=censored or offset_s >= end_s - 1.0,
+    )
+
+
+def _tremor(activity: Activity, hold: Hold) -> float:
+    """0-1: fine tremor in the hold against the time before the rise."""
+    first, past = hold.rise
+    pad = round(1.0 / BIN_S)
+    held = activity.tremor[past + pad : hold.end - pad]
+    before = activity.tremor[max(0, first - 5 * pad) : max(1, first - pad)]
+    if len(held) < 2:
+        return 0.0
+    level = float(np.median(held))
+    return ramp(level / (float(np.median(before)) + 1e-6), 3.0, 10.0) * ramp(level, 0.003, 0.03)
+
+
+def _rise_s(activity: Activity, hold: Hold) -> float:
+    """Time in which the middle 80 % of the rise's way is covered, corrected for the curve's own smoothing."""
+    first, past = hold.rise
+    way = np.cumsum(activity.drift[first:past])
+    low, high = np.searchsorted(way, [0.1 * way[-1], 0.9 * way[-1]])
+    return max(0.25, float(high - low + 1) * BIN_S - 0.25)
+
+
+def _returned(activity: Activity, hold: Hold, way: Floats) -> float:
+    """0-1: the second burst takes the limbs back."""
+    if hold.back is None:
+        return 0.0
+    back = activity.displacement(*hold.back)
+    norm = float(np.sqrt((way**2).sum() * (back**2).sum())) + 1e-12
+    return ramp(-float((way * back).sum()) / norm, 0.1, 0.5)
+
+
+def _words(side: Side, part: BodyPart, rise_s: float, held_s: float, tremor: float, *, followed: bool) -> str:
+    name = "limbs" if part in {BodyPart.WHOLE_BODY, BodyPart.UNSPECIFIED} else part.value
+    who = f"{side.value} {name}" if side in {Side.LEFT, Side.RIGHT} else f"{name} of both sides"
+    text = f"Posture of {who} reached within {rise_s:.1f} s and held for {held_s:.1f} s"
+    text += ", with a fine tremor" if tremor > 0.5 else ", without visible tremor"
+    return text + (", then rhythmic jerks." if followed else ".")

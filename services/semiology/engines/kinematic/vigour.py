@@ -1,0 +1,134 @@
+"""Vigorous, proximal, irregular movement of the whole body (hyperkinetic), thrusting of the pelvis, and its opposite:
+activity that stops at once (behavioural arrest)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.segmentation import BodyPart
+from schemas.semiology import Measure, Side
+from services.semiology.engines.kinematic.activity import BIN_S, Activity
+from services.semiology.engines.kinematic.events import Event, Kind, logistic, ramp
+from services.semiology.engines.kinematic.tonic import bursts
+
+Floats = npt.NDArray[Any]
+
+VIGOROUS = 2.0
+"""Movement (square heads times heads per second): both arms and legs at two heads per second; calm gestures reach 1."""
+SHORTEST_S = 3.0
+ARREST_BEFORE_S = 5.0
+"""Voluntary activity that has to be seen before (clinical rule)."""
+SHORTEST_ARREST_S = 4.0
+STILL = 0.06
+"""Movement below which nobody stirs: a twentieth of calm gestures."""
+
+
+def hyperkinetic_events(activity: Activity, end_s: float) -> tuple[Event, ...]:
+    """Stretches of vigorous movement of the whole body."""
+    smooth = np.convolve(activity.total, np.ones(4) / 4, "same")
+    events = []
+    for first, past in bursts(smooth, VIGOROUS, join=round(1.5 / BIN_S)):
+        length_s = (past - first) * BIN_S
+        if length_s < SHORTEST_S:
+            continue
+        part = np.s_[first:past]
+        level, pace = float(np.median(activity.total[part])), float(np.median(activity.pace[part]))
+        area = float(np.median(activity.area[part]))
+        before = activity.total[max(0, first - 16) : max(1, first - 2)]
+        sudden = first > 8 and float(np.median(before)) < 0.1 * level
+        evidence = (
+            -4.2
+            + 1.6 * ramp(length_s, 5.0, 10.0)
+            + 1.5 * ramp(level, 3.0, 8.0)
+            + 2.0 * ramp(pace, 1.8, 2.8)
+            + 0.8 * ramp(area, 0.15, 0.35)
+            + (0.8 if sudden else 0.0)
+        )
+        onset, offset = float(activity.time_s[first]), float(activity.time_s[past - 1])
+        score = logistic(evidence)
+        events.append(
+            Event(
+                kind=Kind.HYPERKINETIC,
+                onset_s=onset,
+                offset_s=offset,
+                onset_error_s=0.7,
+                offset_error_s=1.0,
+                score=score,
+                sign_score=score,
+                side=Side.BILATERAL_SYMMETRIC,
+                part=BodyPart.WHOLE_BODY,
+                words=(
+                    f"Vigorous movement of {area:.0%} of the body for {length_s:.0f} s, {level:.1f} square heads × heads "
+                    f"per second at a mean rate of {pace:.1f} Hz, {'starting at once from rest' if sudden else 'growing'}."
+                ),
+                measures=(
+                    Measure("movement", round(level, 2), "1"),
+                    Measure("mean_rate", round(pace, 2), "Hz"),
+                    Measure("moving_area", round(area, 3), "1"),
+                ),
+                censored_left=first <= 3,
+                censored_right=offset >= end_s - 1.0,
+            )
+        )
+    return tuple(events)
+
+
+def arrest_events(activity: Activity, ictal: Sequence[Event], end_s: float) -> tuple[Event, ...]:
+    """Stretches in which at least 10 s of steady voluntary activity stop at once.
+
+    `ictal`: seizure-like events; stillness after one of them is its end, no arrest.
+    """
+    still = np.convolve(activity.total, np.ones(3) / 3, "same") < STILL
+    events = []
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], still.astype(np.int8), [0]))))
+    for first, past in zip(edges[::2], edges[1::2], strict=True):
+        length_s = (past - first) * BIN_S
+        begin = first - round(10.0 / BIN_S)
+        if length_s < SHORTEST_ARREST_S or begin < 0 or _after_seizure(ictal, activity, begin, first):
+            continue
+        before = activity.total[begin:first]
+        busy = float((before > 2 * STILL).mean())
+        steady = float(np.median(before))
+        after = activity.total[past : past + round(5.0 / BIN_S)]
+        resumed = len(after) >= 8 and float(np.median(after)) > 0.3 * steady
+        fall = activity.total[max(0, first - 6) : first]
+        abrupt = float(fall.max(initial=0.0)) > 0.5 * steady
+        evidence = (
+            -3.6
+            + 1.8 * ramp(busy, 0.7, 0.95)
+            + 1.0 * ramp(length_s, 4.0, 8.0)
+            + (0.8 if abrupt else 0.0)
+            + (1.4 if resumed else 0.0)
+        )
+        score = logistic(evidence)
+        onset, offset = float(activity.time_s[first]), float(activity.time_s[past - 1])
+        events.append(
+            Event(
+                kind=Kind.ARREST,
+                onset_s=onset,
+                offset_s=offset,
+                onset_error_s=0.5,
+                offset_error_s=0.5,
+                score=score,
+                sign_score=score,
+                side=Side.UNDETERMINED,
+                part=BodyPart.WHOLE_BODY,
+                words=(
+                    f"Activity seen in {busy:.0%} of the 10 s before stops at once; no movement for {length_s:.1f} s"
+                    + (", then it goes on." if resumed else ".")
+                ),
+                measures=(Measure("stillness", round(length_s, 2), "s"), Measure("busy_before", round(busy, 3), "1")),
+                censored_right=offset >= end_s - 1.0,
+            )
+        )
+    return tuple(events)
+
+
+def _after_seizure(ictal: Sequence[Event], activity: Activity, begin: int, first: int) -> bool:
+    """Whether what came before the stillness was itself seizure-like."""
+    low, high = float(activity.time_s[begin]), float(activity.time_s[first])
+    return any(e.score >= 0.4 and e.onset_s < high and e.offset_s > low for e in ictal)
