@@ -22,6 +22,7 @@ from research.phantom.render import render
 from research.phantom.script import CAMERAS, Script
 from research.phantom.scripts import AWKWARD, LOOK_ALIKES, SCRIPTS, SEIZURES, named, vary
 from research.phantom.truth import Truth, load_truth, truth_to_json
+from schemas.errors import IctogramError
 
 QUICK = ("focal_clonic_right_arm", "tonic_clonic", "hyperkinetic", "tooth_brushing", "calm", "turning_over")
 SEED_BASE = 1000
@@ -42,7 +43,7 @@ class Item:
 def stated_set(rounds: int, *, quick: bool) -> Iterator[Item]:
     """The set: each script once per round, with its own seed, sides, camera and colours in turn."""
     names = QUICK if quick else (*SEIZURES, *AWKWARD, *LOOK_ALIKES)
-    size = (320, 180) if quick else (640, 360)
+    size = (480, 270) if quick else (640, 360)
     for turn in range(rounds):
         for place, name in enumerate(names):
             seed = SEED_BASE + turn * len(SCRIPTS) + place
@@ -61,6 +62,15 @@ def rendered(item: Item, folder: Path) -> tuple[Path, Truth]:
     return video, load_truth(truth_file)
 
 
+def _said(pipeline: Pipeline, item: Item, video: Path, truth: Truth, console: Console) -> Prediction:
+    """What the engines say; a recording that a step refuses is one of which nothing could be judged."""
+    try:
+        return pipeline.analyse(item.name, video, mirrored=truth.mirrored)
+    except IctogramError as error:
+        console.print(f"{item.name}: {error.code}: {error.message}", style="red", highlight=False)
+        return Prediction(truth.duration_s, 0.0, ())
+
+
 def _rule(video: Path, truth: Truth) -> Prediction:
     return prediction_from_spans(detect(video), truth.duration_s)
 
@@ -74,7 +84,7 @@ def run(items: list[Item], out: Path, console: Console) -> None:
     rule: list[Scored] = []
     for number, item in enumerate(items, start=1):
         video, truth = rendered(item, videos)
-        said = pipeline.analyse(item.name, video, mirrored=truth.mirrored)
+        said = _said(pipeline, item, video, truth, console)
         engine.append(Scored(item.name, truth, said))
         rule.append(Scored(item.name, truth, _rule(video, truth)))
         spans = ", ".join(f"{e.onset_s:.1f}-{e.offset_s:.1f}" for e in said.episodes) or "none"
