@@ -16,10 +16,11 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from schemas.errors import (
@@ -34,6 +35,8 @@ from schemas.recording import ObjectRef
 from services.runtime.settings import RuntimeSettings
 
 CHUNK_BYTES = 1 << 20
+REMOTE_CHUNK_BYTES = 8 << 20
+"""Bytes per request to a remote store; what is held in memory is a few of these."""
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=@+-]{0,199}")
 _TEMPORARY_PREFIX = ".part-"
 
@@ -77,7 +80,14 @@ class ObjectStore:
     def put_file(self, path: str | Path, uri: str, media_type: str, *, replace: bool = True) -> ObjectRef:
         """Store a copy of a local file. `StorageFullError` without space; see `put_stream`."""
         with Path(path).open("rb") as source:
-            return self.put_stream(iter(lambda: source.read(CHUNK_BYTES), b""), uri, media_type, replace=replace)
+            chunks = iter(lambda: source.read(CHUNK_BYTES), b"")
+            if self._folder is not None:
+                return self.put_stream(chunks, uri, media_type, replace=replace)
+            self._key(uri)
+            hashed = _drain(chunks)
+        with _storage_errors(uri):
+            self._upload(Path(path), uri, replace=replace)
+        return ObjectRef(uri=uri, sha256=hashed.sha256, size_bytes=hashed.size_bytes, media_type=media_type)
 
     def put_bytes(self, data: bytes, uri: str, media_type: str, *, replace: bool = True) -> ObjectRef:
         """Store bytes; see `put_stream`."""
@@ -110,16 +120,14 @@ class ObjectStore:
                     self._check_digest(ref, _drain(iter(lambda: source.read(CHUNK_BYTES), b"")))
             yield path
             return
-        descriptor, name = tempfile.mkstemp(prefix="object-", dir=self._scratch_dir)
-        try:
-            with _storage_errors(ref.uri), os.fdopen(descriptor, "wb") as target:
-                hashed = _Hashed(self._chunks(ref, 0, ref.size_bytes))
-                for chunk in hashed:
-                    target.write(chunk)
+        with tempfile.NamedTemporaryFile(prefix="object-", dir=self._scratch_dir) as copy:
+            with _storage_errors(ref.uri):
+                self._key(ref.uri)
+                self._remote().get_file(ref.uri, copy.name)
+                with Path(copy.name).open("rb") as content:
+                    hashed = _drain(iter(lambda: content.read(CHUNK_BYTES), b""))
             self._check_digest(ref, hashed)
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            yield Path(copy.name)
 
     def read_bytes(self, ref: ObjectRef) -> bytes:
         """The whole content, verified by digest; for small objects."""
@@ -134,6 +142,22 @@ class ObjectStore:
         if not 0 <= start <= end <= ref.size_bytes:
             raise InvalidRequestError(f"bytes {start}-{end} are outside the object's {ref.size_bytes} bytes")
         return self._guarded(ref, start, end)
+
+    def remove_leftovers(self, older_than_s: float) -> int:
+        """Remove what killed writers left half written so long ago, and say how much it was.
+
+        Only local stores have such leftovers; of an S3 bucket, unfinished uploads are removed by its life-cycle rule.
+        """
+        if self._folder is None:
+            return 0
+        before, removed = time.time() - older_than_s, 0
+        with _storage_errors(self.root):
+            for path in self._folder.rglob(f"{_TEMPORARY_PREFIX}*"):
+                with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+                    if path.stat().st_mtime <= before:
+                        path.unlink()
+                        removed += 1
+        return removed
 
     def exists(self, uri: str) -> bool:
         """Whether an object is there."""
@@ -180,15 +204,10 @@ class ObjectStore:
         return path
 
     def _chunks(self, ref: ObjectRef, start: int, end: int) -> Iterator[bytes]:
-        if self._folder is not None:
-            source: BinaryIO = self._existing(ref).open("rb")
-        else:
-            self._key(ref.uri)
-            filesystem = self._remote()
-            filesystem.invalidate_cache()
-            self._check_size(ref, int(filesystem.size(ref.uri) or 0))
-            source = filesystem.open(ref.uri, "rb")
-        with source:
+        if self._folder is None:
+            yield from self._remote_chunks(ref, start, end)
+            return
+        with self._existing(ref).open("rb") as source:
             source.seek(start)
             left = end - start
             while left > 0:
@@ -197,6 +216,14 @@ class ObjectStore:
                     raise ObjectMissingError(f"the object {ref.uri} ended {left} bytes too early")
                 left -= len(chunk)
                 yield chunk
+
+    def _remote_chunks(self, ref: ObjectRef, start: int, end: int) -> Iterator[bytes]:
+        self._key(ref.uri)
+        filesystem = self._remote()
+        filesystem.invalidate_cache()  # of folder listings: another process may have replaced the object
+        self._check_size(ref, int(filesystem.size(ref.uri) or 0))
+        for at in range(start, end, REMOTE_CHUNK_BYTES):
+            yield filesystem.cat_file(ref.uri, start=at, end=min(at + REMOTE_CHUNK_BYTES, end))
 
     def _guarded(self, ref: ObjectRef, start: int, end: int) -> Iterator[bytes]:
         with _storage_errors(ref.uri):
@@ -220,16 +247,18 @@ class ObjectStore:
         _sync_folder(target.parent)
 
     def _write_remote(self, uri: str, chunks: Iterable[bytes], *, replace: bool) -> None:
-        filesystem = self._remote()
-        if not replace and filesystem.exists(uri):
-            raise FileExistsError(errno.EEXIST, "exists")
-        # The spooled copy makes the upload conditional: the object is created by one request that knows its length,
-        # and a source that breaks off half-way leaves nothing behind.
+        # Through a local copy, so that a source that breaks off half-way leaves nothing behind.
         with tempfile.NamedTemporaryFile(prefix="upload-", dir=self._scratch_dir) as spool:
             for chunk in chunks:
                 spool.write(chunk)
             spool.flush()
-            filesystem.put_file(spool.name, uri, mode="overwrite" if replace else "create")
+            self._upload(Path(spool.name), uri, replace=replace)
+
+    def _upload(self, path: Path, uri: str, *, replace: bool) -> None:
+        """Send a file; with S3, "create" is a conditional request, so that one of two racing writers is refused."""
+        filesystem = self._remote()
+        options = {"chunksize": REMOTE_CHUNK_BYTES, "max_concurrency": 4} if self.root.startswith("s3:") else {}
+        filesystem.put_file(str(path), uri, mode="overwrite" if replace else "create", **options)
 
     def _check_size(self, ref: ObjectRef, size: int) -> None:
         if size != ref.size_bytes:

@@ -169,6 +169,7 @@ async def stream_work(
     result_class = message_class(response_type.DESCRIPTOR.fields_by_name["result"].message_type)
     progress_class = message_class(response_type.DESCRIPTOR.fields_by_name["progress"].message_type)
     last = Progress(0.0, "start", "starting")
+    outcome: Outcome[Any] | None = None
     with structlog.contextvars.bound_contextvars(**fields), _compute_span(function, fields):
         events = pool.run(function, job, timeout_s=_left_s(context, settings.deadline_margin_s))
         beating = _with_heartbeat(events, settings.progress_s)
@@ -176,12 +177,15 @@ async def stream_work(
         async with contextlib.aclosing(events), contextlib.aclosing(beating) as beats:
             async for event in beats:
                 if isinstance(event, Outcome):
-                    await failpoints.hit_aio("service.object_written_before_result")
-                    yield response_type(result=to_proto(event.value, result_class))
-                    return
+                    outcome = event
+                    break
                 last = event or last
                 yield response_type(progress=to_proto(last, progress_class))
-    raise InternalError("a job ended without a result")
+    if outcome is None:
+        raise InternalError("a job ended without a result")
+    # Outside the span: the caller hangs up on the Result, and the generator may then be closed in another context.
+    await failpoints.hit_aio("service.object_written_before_result")
+    yield response_type(result=to_proto(outcome.value, result_class))
 
 
 def _compute_span(function: Callable[..., Any], fields: dict[str, str]) -> Any:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -206,14 +208,27 @@ def test_readers_never_see_half_an_object(tmp_path: Path) -> None:
     assert wrong == []
 
 
+def test_what_a_killed_writer_left_is_removed_later(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path.as_uri())
+    source = (
+        "import os, sys\nfrom services.runtime.objects import ObjectStore\nstore = ObjectStore(sys.argv[1])\n"
+        "def chunks():\n yield b'half'\n os.kill(os.getpid(), 9)\n"
+        "store.put_stream(chunks(), store.join('', 'case', 'k'), 'x/y')"
+    )
+    assert subprocess.run([sys.executable, "-c", source, store.root], check=False).returncode == -9
+    kept = store.put_bytes(b"whole", store.join("", "case", "other"), "x/y")
+    assert not store.exists(store.join("", "case", "k"))
+    assert store.remove_leftovers(3600) == 0
+    assert store.remove_leftovers(0) == 1
+    assert [path.name for path in (tmp_path / "case").iterdir()] == ["other"]
+    assert store.read_bytes(kept) == b"whole"
+
+
 def test_the_store_comes_from_the_settings(tmp_path: Path) -> None:
     store = ObjectStore.from_settings(RuntimeSettings(object_store=tmp_path.as_uri() + "/"))
     assert store.root == tmp_path.as_uri()
 
 
 def test_no_driver_is_imported_for_a_local_store() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, services.runtime.objects as o; o.ObjectStore('file:///x'); print('fsspec' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.split() == [b"False"]
