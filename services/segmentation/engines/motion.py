@@ -18,6 +18,7 @@ from services.segmentation.engines.scan import GRID_PX, RATE_HZ, Cells, Scan, sc
 
 VERSION = "1"
 _STILL_SHARE = 0.002
+_ALONE_SHARE = 0.25
 _RESTLESS_SHARE = 0.5
 _OTHER_SHARE = 0.006
 _HIDDEN_SHARE = 0.7
@@ -82,6 +83,8 @@ def _patient(seen: Scan, box: Box | None) -> tuple[place.Place | None, tuple[str
         return place.drawn(box, steady), _LOSSES[1:]
     strangers = visitors.follow(seen, None)
     alone = place.steadiness(seen, strangers) if strangers.any else steady
+    if alone.sum() < _ALONE_SHARE * steady.sum():
+        alone = steady  # nobody but people who walked in: the patient may be one of them
     where = place.found(alone)
     if where is None or float(alone.mean()) < _STILL_SHARE:
         return None, ("Hardly anything moves in the picture, so that the patient could not be found.", *_LOSSES)

@@ -23,6 +23,7 @@ RATE_HZ = 5.0
 """Pictures looked at per second."""
 _MOTION_LEVELS = 7.0
 _NOISE_FACTOR = 5.0
+_NOISE_CAP = 4.0
 _ROOM_LEVELS = 16.0
 _EVERYTHING = 0.6
 _SLOW = 5
@@ -111,7 +112,8 @@ class _Room:
             return nothing, nothing, False
         change = now - self._before
         change -= np.median(change)  # the camera's gain
-        noise = float(np.median(np.abs(change))) * 1.4826
+        # bounded, because where everything moves the median is no noise
+        noise = min(float(np.median(np.abs(change))) * 1.4826, _NOISE_CAP)
         moved = _clean(np.abs(change) > max(_MOTION_LEVELS, _NOISE_FACTOR * noise))
         self._before = now
         whole = float(moved.mean()) > _EVERYTHING

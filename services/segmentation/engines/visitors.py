@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ from services.segmentation.engines.scan import Cells, Scan, pack, unpack
 _PERSON_SHARE = 0.008
 _EDGE_CELLS = 2
 _STEP_CELLS = 2
-_TRAVEL = 0.12
+_TRAVEL = 0.18
+_SLIVER = 0.2
+_SETTLE_S = 1.0
 _REST_S = 4.0
 _LOST_S = 0.7
 _GROWTH = 1.3
@@ -65,10 +68,13 @@ def follow(scan: Scan, body: Cells | None) -> Visits:
     body = np.zeros(scan.shape, bool) if body is None else body
     tracks: list[_Track] = []
     done: list[_Track] = []
+    unsettled_until = -1.0
     for index in range(len(scan.time_s)):
         now = float(scan.time_s[index])
-        if scan.usable[index]:
-            _advance(tracks, _blobs(scan, index), body, index, now)
+        if scan.usable[index] and index:
+            _advance(tracks, _blobs(scan, index), body, index, now, settled=now > unsettled_until)
+        else:
+            unsettled_until = now + _SETTLE_S  # the room is not known yet
         over = [track for track in tracks if now - track.seen_at > _LOST_S or now - track.moved_at > _REST_S]
         done += over
         tracks = [track for track in tracks if not any(track is gone for gone in over)]
@@ -100,11 +106,11 @@ def _blobs(scan: Scan, index: int) -> list[_Blob]:
     return [(labels == label, bool((motion & (labels == label)).any())) for label in large]
 
 
-def _advance(tracks: list[_Track], blobs: list[_Blob], body: Cells, index: int, now: float) -> None:
+def _advance(tracks: list[_Track], blobs: list[_Blob], body: Cells, index: int, now: float, *, settled: bool) -> None:
     for blob, moving in blobs:
         reached = [track for track in tracks if (_grown(track.cells) & blob).any()]
         if not reached:
-            track = _born(blob, body, now)
+            track = _born(blob, body, now, settled=settled)
             tracks.append(track)
         else:
             track = max(reached, key=lambda candidate: int((_grown(candidate.cells) & blob).sum()))
@@ -114,11 +120,12 @@ def _advance(tracks: list[_Track], blobs: list[_Blob], body: Cells, index: int, 
         _update(track, cells, index, now, moving=moving)
 
 
-def _born(blob: Cells, body: Cells, now: float) -> _Track:
+def _born(blob: Cells, body: Cells, now: float, *, settled: bool) -> _Track:
+    """A blob without past. Who walks in is a sliver at the edge at first; what reaches in from the middle is not."""
     in_body = float((blob & body).sum() / blob.sum())
     return _Track(
         cells=blob,
-        from_edge=_touches_edge(blob) and in_body < _IN_BODY,
+        from_edge=settled and in_body < _IN_BODY and _touches_edge(blob) and _beside_edge(_middle(blob), blob.shape),
         from_body=in_body >= _IN_BODY,
         start=_middle(blob),
         moved_at=now,
@@ -133,6 +140,8 @@ def _own_part(track: _Track, blob: Cells, body: Cells) -> Cells:
     Without the bound a visitor who touches the patient would take over the patient's own movement step by step.
     """
     over = blob & body
+    if not over.any():
+        track.area = max(track.area, float(blob.sum()))
     if not track.from_edge or not over.any():
         return blob
     beside = blob & ~body
@@ -145,7 +154,7 @@ def _own_part(track: _Track, blob: Cells, body: Cells) -> Cells:
     anchor = beside if beside.any() else track.cells
     distance = cv2.distanceTransform((~anchor).astype(np.uint8), cv2.DIST_L2, 3)
     limit = np.sort(distance[near])[min(int(room), int(near.sum()) - 1)]
-    return beside | (near & (distance <= limit))
+    return cast("Cells", beside | (near & (distance <= limit)))
 
 
 def _update(track: _Track, cells: Cells, index: int, now: float, *, moving: bool) -> None:
@@ -157,15 +166,20 @@ def _update(track: _Track, cells: Cells, index: int, now: float, *, moving: bool
     track.at_edge = _touches_edge(cells)
     if moving:
         track.moved_at = now
-    if not track.at_edge:
-        track.area = max(track.area, 0.9 * track.area + 0.1 * float(cells.sum()))
     middle = _middle(cells)
     track.travel = max(track.travel, float(np.hypot(middle[0] - track.start[0], middle[1] - track.start[1])))
 
 
 def _grown(cells: Cells) -> Cells:
     size = 2 * _STEP_CELLS + 1
-    return np.asarray(cv2.dilate(cells.astype(np.uint8), np.ones((size, size), np.uint8)), bool)
+    return cast("Cells", cv2.dilate(cells.astype(np.uint8), np.ones((size, size), np.uint8)).astype(bool))
+
+
+def _beside_edge(middle: tuple[float, float], shape: tuple[int, ...]) -> bool:
+    """Left, right or below: nobody walks in from above."""
+    row, column = middle
+    near = _SLIVER * max(shape)
+    return min(column, shape[1] - column, shape[0] - row) <= near
 
 
 def _touches_edge(cells: Cells) -> bool:
