@@ -211,7 +211,7 @@ class IntakeResult:
     facts: RecordingFacts
     """Measured facts and quality."""
     proxy: ObjectRef
-    """Normalised copy: H.264 in MP4, constant rate, upright, square pixels; its time 0 is the recording's first frame."""
+    """Normalised copy: H.264 in MP4, constant rate, upright, square pixels; time 0 is the recording's first frame."""
     proxy_width_px: int
     """Width of the proxy, pixels."""
     proxy_height_px: int

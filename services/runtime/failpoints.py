@@ -30,6 +30,7 @@ VARIABLE = "ICTOGRAM_FAILPOINTS"
 FOLDER_VARIABLE = "ICTOGRAM_FAILPOINTS_DIR"
 
 POINTS: dict[str, str] = {
+    "gateway.upload.committed_before_ring": "the upload stands in the object store; its case has not been asked for",
     "cases.case.committed_before_ring": "the case and its first run are in the store; the caller has no answer yet",
     "cases.ring.marked_before_publish": "a due step is marked as rung; its message is not sent",
     "cases.step.claimed_before_call": "a worker holds the step; the service has not been called",
