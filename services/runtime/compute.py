@@ -16,19 +16,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import json
 import os
 import pickle
-import signal
-import socket
-import subprocess
-import sys
-import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -39,14 +31,13 @@ from schemas.errors import (
     BusyError,
     IctogramError,
     InternalError,
-    ResourceLimitError,
-    TimeoutExceededError,
     UnavailableError,
     by_code,
 )
-from services.runtime import frames, logs, telemetry
+from services.runtime import logs, telemetry
 from services.runtime.child import Job, Limits, Start
 from services.runtime.convert import result_adapter
+from services.runtime.process import Child, Clock
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
@@ -55,8 +46,6 @@ JobFunction = Callable[[RequestT, Report], ResultT]
 
 __all__ = ["ComputePool", "JobFunction", "Limits", "Outcome", "Progress", "Report"]
 
-_WATCH_EVERY_S = 0.1
-_REAP_EVERY_S = 0.01
 _JOBS_PER_CHILD = 200
 """A child is replaced after so many jobs, so that what libraries leak stays bounded."""
 _NICENESS = 5
@@ -112,8 +101,8 @@ class ComputePool:
         self._cancel_grace_s = cancel_grace_s
         self._jobs_per_child = jobs_per_child
         self._running = 0
-        self._children: set[_Child] = set()
-        self._available: asyncio.Queue[_Child | IctogramError] = asyncio.Queue()
+        self._children: set[Child] = set()
+        self._available: asyncio.Queue[Child | IctogramError] = asyncio.Queue()
         self._background: set[asyncio.Task[None]] = set()
         self._state = "new"
         _pools.add(self)
@@ -170,8 +159,8 @@ class ComputePool:
             _refusals.add(1, {"ictogram.service": self.service})
             raise BusyError(f"all {self.slots} slots are taken; try again shortly")
         self._running += 1
-        child: _Child | None = None
-        clock = _Clock(timeout_s)
+        child: Child | None = None
+        clock = Clock(timeout_s)
         finished = False
         try:
             await self.start()
@@ -205,8 +194,8 @@ class ComputePool:
 
     # --- children ---------------------------------------------------------------------------------------------------
 
-    async def _spawn(self) -> _Child:
-        child = _Child.launch(self._threads)
+    async def _spawn(self) -> Child:
+        child = Child.launch(self._threads)
         self._children.add(child)
         try:
             await child.connect(self._start_message)
@@ -215,7 +204,7 @@ class ComputePool:
             raise
         return child
 
-    async def _take(self, clock: _Clock) -> _Child:
+    async def _take(self, clock: Clock) -> Child:
         """A warm child, waiting for one that is still starting."""
         while True:
             try:
@@ -230,7 +219,7 @@ class ComputePool:
             self._discard(item)  # died while idle
             self._in_background(self._replace())
 
-    def _give_back(self, child: _Child | None, *, finished: bool) -> None:
+    def _give_back(self, child: Child | None, *, finished: bool) -> None:
         """Free the slot: reuse the child, let a cancelled job stop by itself, or kill and replace it."""
         if child is None:
             self._running -= 1
@@ -245,14 +234,14 @@ class ComputePool:
             if self._state == "started":
                 self._in_background(self._replace())
 
-    async def _settle(self, child: _Child) -> None:
+    async def _settle(self, child: Child) -> None:
         stopped = False
         try:
             stopped = await child.ask_to_stop(self._cancel_grace_s)
         finally:
             self._give_back_settled(child, stopped=stopped)
 
-    def _give_back_settled(self, child: _Child, *, stopped: bool) -> None:
+    def _give_back_settled(self, child: Child, *, stopped: bool) -> None:
         if stopped:
             self._give_back(child, finished=True)
             return
@@ -269,7 +258,7 @@ class ComputePool:
             log.error("computing process cannot start", code=error.code, message=error.message)  # noqa: TRY400
             self._available.put_nowait(error)
 
-    def _discard(self, child: _Child) -> None:
+    def _discard(self, child: Child) -> None:
         child.kill()
         self._children.discard(child)
         if self._state == "started":
@@ -288,165 +277,6 @@ def _observe(_options: CallbackOptions) -> Sequence[Observation]:
 _pools: weakref.WeakSet[ComputePool] = weakref.WeakSet()
 _refusals = telemetry.meter().create_counter("ictogram.compute.busy_refusals")
 telemetry.meter().create_observable_gauge("ictogram.compute.slots_in_use", [_observe])
-
-
-class _Clock:
-    """The time a job has."""
-
-    def __init__(self, timeout_s: float | None) -> None:
-        self._timeout_s = timeout_s
-        self._end = None if timeout_s is None else time.monotonic() + timeout_s
-
-    @property
-    def left_s(self) -> float | None:
-        return None if self._end is None else max(0.0, self._end - time.monotonic())
-
-    def expired(self) -> TimeoutExceededError:
-        return TimeoutExceededError(f"the work did not finish within {self._timeout_s:g} s")
-
-
-class _Child:
-    """One child process as its parent sees it."""
-
-    def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket) -> None:
-        self._process = process
-        self._sock = sock
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._verdict: IctogramError | None = None
-        self._killed = False
-        self.jobs = 0
-
-    @classmethod
-    def launch(cls, threads: int) -> _Child:
-        """Start the process; it waits for its first message."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)  # noqa: FBT003  positional only
-        environment = os.environ | {
-            name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        }
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "services.runtime.child", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # its own process group, so that a kill takes its helpers along
-                env=environment,
-            )
-        return cls(process, ours)
-
-    @property
-    def alive(self) -> bool:
-        return not self._killed and self._process.poll() is None
-
-    async def connect(self, start: Start) -> None:
-        """Send the first message and wait until everything is imported."""
-        self._reader, self._writer = await asyncio.open_connection(sock=self._sock)
-        message = Start(start.service, tuple(sys.path), start.preload, start.niceness)
-        await frames.send_aio(self._writer, pickle.dumps(message))
-        kind, body = await self._next()
-        if kind != "ready":
-            raise InternalError(f"a computing process cannot start: {body['message']}")
-
-    async def work(self, job: bytes, limits: Limits, clock: _Clock) -> AsyncGenerator[tuple[str, Any], None]:
-        """Send a job and yield its messages, the last one being a result or an error."""
-        assert self._writer is not None
-        self.jobs += 1
-        await frames.send_aio(self._writer, job)
-        watch = asyncio.create_task(self._watch(limits.memory_bytes))
-        oom_kills = _oom_kills()
-        try:
-            while True:
-                try:
-                    kind, body = await asyncio.wait_for(self._next(oom_kills, limits), clock.left_s)
-                except TimeoutError:
-                    raise clock.expired() from None
-                yield kind, body
-                if kind != "progress":
-                    return
-        finally:
-            watch.cancel()
-
-    async def ask_to_stop(self, grace_s: float) -> bool:
-        """Whether the job ended within the grace after being asked to."""
-        assert self._writer is not None
-        with contextlib.suppress(TimeoutError, IctogramError):
-            async with asyncio.timeout(grace_s):
-                await frames.send_aio(self._writer, b"stop")
-                while True:
-                    kind, _ = await self._next()
-                    if kind == "cancelled":
-                        return True
-                    if kind != "progress":
-                        return False  # it ended by itself and may take the request to stop for a job
-        return False
-
-    def kill(self) -> None:
-        """SIGKILL to the child and everything it started."""
-        if self._killed:
-            return
-        self._killed = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # also when it is dead: its helpers may live
-        if self._writer is not None:
-            self._writer.close()
-        else:
-            self._sock.close()
-
-    async def gone(self) -> None:
-        """Wait for the end of the process."""
-        while self._process.poll() is None:  # noqa: ASYNC110  only the kernel knows
-            await asyncio.sleep(_REAP_EVERY_S)
-
-    async def _next(self, oom_kills: int = 0, limits: Limits | None = None) -> tuple[str, Any]:
-        """The next message; raises what the child's death means."""
-        assert self._reader is not None
-        try:
-            frame = await frames.receive_aio(self._reader)
-        except ValueError as error:
-            raise InternalError(f"a computing process sent something invalid: {error}") from None
-        if frame is None:
-            raise await self._post_mortem(oom_kills, limits or Limits())
-        if frame[:1] == b"R":
-            return "result", frame[1:]
-        content: dict[str, Any] = json.loads(frame[1:])
-        return content.pop("kind"), content
-
-    async def _watch(self, memory_bytes: int) -> None:
-        """Kill the child when it holds more memory than it may."""
-        if not memory_bytes:
-            return
-        statm = Path(f"/proc/{self._process.pid}/statm")
-        page_bytes = os.sysconf("SC_PAGE_SIZE")
-        with contextlib.suppress(OSError, IndexError, ValueError):  # it ended meanwhile
-            while True:
-                resident = int(statm.read_text().split()[1]) * page_bytes  # noqa: ASYNC240  a kernel table, no disk
-                if resident > memory_bytes:
-                    self._verdict = ResourceLimitError(
-                        f"the work needed more than {memory_bytes / 2**20:.0f} MiB of memory"
-                    )
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(self._process.pid, signal.SIGKILL)
-                    return
-                await asyncio.sleep(_WATCH_EVERY_S)
-
-    async def _post_mortem(self, oom_kills: int, limits: Limits) -> IctogramError:
-        """Why the child is dead."""
-        await self.gone()
-        code = self._process.returncode
-        if self._verdict is not None:
-            return self._verdict
-        if code == -signal.SIGXCPU:
-            return ResourceLimitError(f"the work needed more than {limits.cpu_s:g} s of processor time")
-        if code == -signal.SIGXFSZ:
-            return ResourceLimitError(f"the work wrote a file longer than {limits.file_bytes} bytes")
-        if code == -signal.SIGKILL and _oom_kills() > oom_kills:
-            return ResourceLimitError("the machine ran out of memory and ended the work")
-        if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP):
-            return UnavailableError("the computing process was ended from outside")
-        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        log.error("computing process crashed", signal=how)
-        return InternalError(f"the computing process crashed ({how})", details={"exit": how})
 
 
 def _job_message(function: JobFunction[Any, Any], request: Any, limits: Limits) -> bytes:
@@ -471,11 +301,3 @@ def _raised(kind: str, body: dict[str, Any]) -> IctogramError:
     if kind != "error":
         return InternalError(f"a computing process sent '{kind}' where a result was due")
     return by_code(body["code"])(body["message"], details=body["details"])
-
-
-def _oom_kills() -> int:
-    """How often this machine's kernel has ended a process for lack of memory."""
-    with contextlib.suppress(OSError, ValueError):
-        words = Path("/proc/vmstat").read_text().split()
-        return next((int(value) for name, value in itertools.pairwise(words) if name == "oom_kill"), 0)
-    return 0
