@@ -217,7 +217,7 @@ def _finding(
         sign=sign.id,
         status=FindingStatus.NOT_ASSESSABLE,
         reason=Reason.NO_ENGINE,
-        reason_text=f"No installed engine can judge “{sign.title}”; a reviewer can enter it.",
+        reason_text="No installed engine can judge it; a reviewer can enter it.",
         episode_s=length_s,
         catalogue_version=catalogue_version,
     )
