@@ -50,14 +50,8 @@ def setup(service: str, settings: RuntimeSettings | None = None) -> None:
     """Log to stderr from now on, structlog and standard logging alike."""
     settings = settings or RuntimeSettings.load()
     readable = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
-    structlog.contextvars.bind_contextvars()
     shared = _shared_processors(service)
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
+    _configure(shared)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -72,6 +66,15 @@ def setup(service: str, settings: RuntimeSettings | None = None) -> None:
     level = settings.log_level.upper()
     for ours in ("services", "gateway", "schemas", "research", "migrations", *_VERBATIM_LOGGERS):
         logging.getLogger(ours).setLevel(level)
+
+
+def _configure(shared: list[Processor]) -> None:
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
 
 
 def _shared_processors(service: str) -> list[Processor]:
@@ -153,3 +156,6 @@ def _template_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
         event["event"] = template if arguments else template.split(":")[0].split("'")[0].split('"')[0]
     event["error_at"] = f"{record.module}:{record.lineno}"
     return event
+
+
+_configure(_shared_processors(""))  # until `setup` is called only warnings are written: tools are quiet unless asked

@@ -32,7 +32,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    logs._configure(logs._shared_processors(""))
     assert CANARY not in stream.getvalue()
 
 
@@ -121,6 +121,6 @@ def test_a_terminal_gets_readable_lines(monkeypatch: pytest.MonkeyPatch) -> None
     logs.setup("intake", RuntimeSettings(log_format="console"))
     logs.get("services.x").info("step claimed", step_id="s1")
     logging.getLogger().handlers[:] = handlers
-    structlog.reset_defaults()
+    logs._configure(logs._shared_processors(""))
     assert "step claimed" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
