@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from services.semiology.engines.kinematic.body import Body, Region
 from services.semiology.engines.kinematic.flow import MotionGrid
-from services.semiology.engines.kinematic.scene import Scene
+from services.semiology.engines.kinematic.scene import Scene, noise_floor
 
 Floats = npt.NDArray[Any]
 
@@ -22,8 +22,6 @@ BIN_S = 0.25
 TREMOR_HZ = 6.5
 """Above this, movement is tremor or noise, not clonic jerks."""
 SPEED_WINDOW_S = 2.0
-NOISE = 3.0
-"""Cell velocities below this many times the picture's own floor are taken as still."""
 DEFAULT_HEAD = 0.085
 """Head height, share of the picture's long side, when no head was found: a patient who fills the picture."""
 
@@ -86,12 +84,6 @@ def activity_of(scene: Scene) -> Activity | None:
         pace=pace,
         area=(moving & (body.weight > 0)).sum(axis=(1, 2)) / max(1.0, float((body.weight > 0).sum())),
     )
-
-
-def noise_floor(grid: MotionGrid) -> float:
-    """Cell speed of a still picture: what most cells show most of the time, times a margin."""
-    quiet = np.percentile(grid.speed[:: max(1, len(grid.time_s) // 400)].astype(np.float32), 30, axis=0)
-    return NOISE * float(np.median(quiet)) + 1e-4
 
 
 def _slow(grid: MotionGrid, bins: int, per_bin: int, floor: float) -> Floats:

@@ -17,6 +17,7 @@ from services.semiology.engines.kinematic.activity import activity_of
 from services.semiology.engines.kinematic.clonic import clonic_events
 from services.semiology.engines.kinematic.episodes import members, proposals_of
 from services.semiology.engines.kinematic.events import Event
+from services.semiology.engines.kinematic.repeated import automatism_events, pelvic_events
 from services.semiology.engines.kinematic.rhythm import rhythms
 from services.semiology.engines.kinematic.scene import Scene, body_in, scene_of
 from services.semiology.engines.kinematic.signs import ANSWERED, LOWEST_RATE_HZ, answers_for
@@ -97,7 +98,9 @@ def events_in(scene: Scene) -> tuple[Event, ...]:
     if activity is not None:
         clonic = tuple(events)
         events += tonic_events(activity, scene.body, clonic, scene.end_s)
-        events += hyperkinetic_events(activity, scene.end_s)
+        events += hyperkinetic_events(activity, scene.grid, scene.end_s)
+        events += pelvic_events(activity, scene.grid, scene.body)
+        events += automatism_events(activity, scene.body)
         events += head_events(activity, scene.body, scene.end_s)
         events += arrest_events(activity, tuple(events), scene.end_s)
     return tuple(sorted(events, key=lambda event: event.onset_s))

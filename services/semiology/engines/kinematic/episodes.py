@@ -9,6 +9,7 @@ from schemas.semiology import StateBefore
 from services.semiology.engines import Proposal
 from services.semiology.engines.kinematic.events import Event, Kind
 from services.semiology.engines.kinematic.scene import Scene
+from services.semiology.engines.kinematic.signs import state_before
 
 PROPOSE = 0.5
 """Score from which an event alone makes an episode."""
@@ -70,5 +71,5 @@ def _proposal(group: list[Event], scene: Scene) -> Proposal:
         offset_captured=ended,
         score=best.score,
         rationale=" ".join(dict.fromkeys(event.words for event in ordered)),
-        state_before=StateBefore.UNKNOWN,
+        state_before=state_before(first.onset_s, scene) if started else StateBefore.UNKNOWN,
     )

@@ -25,6 +25,10 @@ STILLS = 5
 """Stills in which the head is looked for."""
 REGION_MARGIN = 0.06
 """The patient's region is widened by this share of the picture: limbs reach out of it."""
+NOISE_MARGIN = 3.0
+"""Cell velocities below this many times the picture's own floor are taken as still."""
+STIRRING = 0.01
+"""Cell speed, long sides per second, that is more than breathing."""
 SHAKING_SPEED = 0.004
 """Camera velocity (long sides per second) from which the picture counts as moving."""
 
@@ -43,6 +47,8 @@ class Scene:
     """Staff contacts and more."""
     gaps: tuple[CoverageGap, ...]
     """Spans in which movement cannot be judged."""
+    moving: Floats
+    """(n,) 1 in frames in which the patient moves, else 0."""
     begin_s: float
     """Begin of the part."""
     end_s: float
@@ -169,4 +175,21 @@ def scene_of(evidence: Evidence, grid: MotionGrid, body: Body) -> Scene:
     mine = blanked(only_patient(grid, body.weight, evidence.masks), gaps)
     begin = float(grid.time_s[0]) if len(grid.time_s) else 0.0
     end = float(grid.time_s[-1]) if len(grid.time_s) else evidence.intake.facts.duration_s
-    return Scene(mine, body, evidence.intake.facts, evidence.segmentation, gaps, begin, end)
+    moving = moving_frames(mine)
+    return Scene(mine, body, evidence.intake.facts, evidence.segmentation, gaps, moving, begin, end)
+
+
+def noise_floor(grid: MotionGrid) -> float:
+    """Cell speed of a still picture: what most cells show most of the time, times a margin."""
+    if not len(grid.time_s):
+        return NOISE_MARGIN * 1e-4
+    sample = grid.speed[:: max(1, len(grid.time_s) // 400)].astype(np.float32)
+    return NOISE_MARGIN * float(np.median(np.percentile(sample, 30, axis=0))) + 1e-4
+
+
+def moving_frames(grid: MotionGrid) -> Floats:
+    """(n,) 1 where at least three cells (a forearm) exceed the noise and a least speed, averaged over half a second."""
+    limit = max(noise_floor(grid), STIRRING)
+    busy = ((grid.speed > limit).sum(axis=(1, 2)) >= 3).astype(np.float32)
+    length = max(1, round(0.5 * grid.rate_hz))
+    return np.asarray(np.convolve(busy, np.ones(length) / length, "same") > 0.3, np.float32)

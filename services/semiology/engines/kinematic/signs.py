@@ -7,56 +7,174 @@ from dataclasses import replace
 
 from schemas.catalogue import Sign, load_catalogue
 from schemas.recording import Tri
-from schemas.semiology import Reason, Side
+from schemas.segmentation import BodyPart, ViewKind
+from schemas.semiology import Reason, Side, StateBefore
 from services.semiology.engines import Answer, Proposal, Sighting
 from services.semiology.engines.kinematic.events import Event, Kind
+from services.semiology.engines.kinematic.head import HeadSource
 from services.semiology.engines.kinematic.scene import Scene
 
 LOWEST_RATE_HZ = 15.0
 """Effective frames per second under which no rhythm can be judged (clinical rule)."""
 ONE_SIDE = (Side.LEFT, Side.RIGHT)
 
+ASLEEP_S = 60.0
+"""Stillness that has to be seen before "apparently asleep" is said (clinical rule)."""
+ASLEEP_SHARE = 0.03
+"""Sleepers shift now and then: up to 3 % of the minute."""
+AWAKE_SHARE = 0.2
+"""Movement in a fifth of the time before."""
+
 Test = Callable[[Event], bool]
+
+BOTH_SIDES = (Side.BILATERAL_SYMMETRIC, Side.BILATERAL_LEFT_GT, Side.BILATERAL_RIGHT_GT)
+ARM_PARTS = (BodyPart.ARM, BodyPart.WHOLE_BODY)
 
 RULES: dict[str, Test] = {
     "clonic": lambda e: e.kind is Kind.CLONIC,
     "unilateral_clonic": lambda e: e.kind is Kind.CLONIC and e.side in ONE_SIDE,
+    "tonic": lambda e: e.kind is Kind.TONIC,
+    "unilateral_tonic": lambda e: e.kind is Kind.TONIC and e.side in ONE_SIDE,
+    "full_body_shaking": lambda e: e.kind is Kind.CLONIC and e.part is BodyPart.WHOLE_BODY,
+    "arms_move_simultaneously": lambda e: (
+        e.kind in {Kind.CLONIC, Kind.TONIC} and e.side in BOTH_SIDES and e.part in ARM_PARTS
+    ),
+    "asynchronous_movement": lambda e: e.kind is Kind.HYPERKINETIC,
+    "hyperkinetic": lambda e: e.kind is Kind.HYPERKINETIC,
+    "pelvic_thrusting": lambda e: e.kind is Kind.PELVIC,
+    "limb_automatisms": lambda e: e.kind is Kind.AUTOMATISM,
+    "manual_automatisms": lambda e: e.kind is Kind.AUTOMATISM,
+    "head_turning": lambda e: e.kind is Kind.HEAD_TURN,
+    "version": lambda e: e.kind is Kind.HEAD_TURN and e.forced,
+    "behavioural_arrest": lambda e: e.kind is Kind.ARREST,
 }
 """Sign → which events show it."""
 
-ANSWERED = tuple(RULES)
+NEEDS_FACE = ("head_turning", "version")
+NEEDS_AXIS = ("pelvic_thrusting", "limb_automatisms", "manual_automatisms", "arms_move_simultaneously")
+ANSWERED = (*RULES, "bilateral_tonic_clonic", "occur_during_sleep")
+SEQUENCE_GAP_S = 3.0
+"""Clonic jerks follow the tonic phase directly in bilateral tonic-clonic movements."""
 
 
 def answers_for(events: Sequence[Event], episode: Proposal, scene: Scene) -> tuple[Answer, ...]:
-    """One answer per sign that this engine can judge."""
+    """One answer per sign that this engine can judge, and the reason where a measured face is too small."""
     catalogue = load_catalogue()
-    return tuple(_answer(catalogue.by_id[sign], events, episode, scene) for sign in ANSWERED)
+    answers = [_answer(catalogue.by_id[sign], events, episode, scene) for sign in RULES]
+    answers.append(_tonic_clonic(catalogue.by_id["bilateral_tonic_clonic"], events, episode, scene))
+    answers.append(_asleep(episode, scene))
+    answers += [answer for sign in catalogue.signs if (answer := _small_face(sign, scene)) is not None]
+    return tuple(answers)
 
 
 def _answer(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Scene) -> Answer:
-    blocked = _blocked(sign, scene)
+    blocked = _blocked(sign, episode, scene)
     if blocked is not None:
         return blocked
-    seen_s = assessable_s(episode, scene)
-    if seen_s <= 0:
-        gap = next((g for g in scene.gaps if g.span.hi >= episode.onset_s.lo), None)
-        reason = gap.reason if gap else Reason.TOO_SHORT
-        return Answer(sign.id, reason=reason, reason_text="Movement could not be judged during the whole episode.")
     shown = [e for e in events if RULES[sign.id](e)]
     sightings = tuple(sighting(e, scene) for e in shown if e.duration_s >= sign.min_duration_s)
-    return Answer(sign.id, sightings, assessable_s=seen_s, score=max((e.sign_score for e in shown), default=0.0))
+    best = max((e.sign_score for e in shown), default=0.0)
+    return Answer(sign.id, sightings, assessable_s=assessable_s(episode, scene), score=best)
 
 
-def _blocked(sign: Sign, scene: Scene) -> Answer | None:
-    """Reasons that hold for the whole recording."""
-    facts = scene.facts
+def _blocked(sign: Sign, episode: Proposal, scene: Scene) -> Answer | None:
+    """The reason why a sign cannot be judged in an episode; none when it can."""
+    facts, body = scene.facts, scene.body
     if sign.rhythmic and 0 < facts.effective_rate_hz < LOWEST_RATE_HZ:
-        text = f"The picture changes {facts.effective_rate_hz:.1f} times a second; rhythm needs at least {LOWEST_RATE_HZ:.0f}."
+        text = (
+            f"The picture changes {facts.effective_rate_hz:.1f} times a second; "
+            f"rhythm needs at least {LOWEST_RATE_HZ:.0f}."
+        )
         return Answer(sign.id, reason=Reason.FRAME_RATE_TOO_LOW, reason_text=text)
     if sign.rhythmic and Tri.YES in {facts.slow_motion, facts.edited}:
         text = "The video is slowed or edited; rates and durations hold only after it was retimed."
         return Answer(sign.id, reason=Reason.SLOW_MOTION, reason_text=text)
+    if sign.id in NEEDS_FACE and (body.head is None or not body.sides_known):
+        return Answer(sign.id, reason=Reason.FACE_NOT_VISIBLE, reason_text="No face was found to see turn.")
+    if sign.id in NEEDS_AXIS and body.along is None:
+        text = f"Arms, pelvis and legs could not be told apart: {body.how}."
+        return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
+    if sign.id == "behavioural_arrest" and not active_before(episode, scene, sign.needs_before_s):
+        text = f"Less than {sign.needs_before_s:.0f} s of activity were seen before; a pause cannot be told from rest."
+        return Answer(sign.id, reason=Reason.NO_PRECEDING_ACTIVITY, reason_text=text)
+    if assessable_s(episode, scene) <= 0:
+        gap = next((g for g in scene.gaps if g.span.hi >= episode.onset_s.lo), None)
+        reason = gap.reason if gap else Reason.TOO_SHORT
+        return Answer(sign.id, reason=reason, reason_text="Movement could not be judged during the whole episode.")
     return None
+
+
+def _tonic_clonic(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Scene) -> Answer:
+    """A tonic phase directly followed by bilateral clonic jerks; both phases make one sighting."""
+    blocked = _blocked(sign, episode, scene)
+    if blocked is not None:
+        return blocked
+    sightings = []
+    for jerks in (e for e in events if e.kind is Kind.CLONIC and e.side in BOTH_SIDES):
+        tonic = next((e for e in events if e.kind is Kind.TONIC and _leads(e, jerks)), None)
+        if tonic is not None:
+            both = replace(
+                jerks,
+                onset_s=tonic.onset_s,
+                onset_error_s=tonic.onset_error_s,
+                part=BodyPart.WHOLE_BODY,
+                sign_score=min(tonic.sign_score, jerks.sign_score),
+                words=f"{tonic.words} {jerks.words}",
+                measures=(*tonic.measures, *jerks.measures),
+            )
+            sightings.append(sighting(both, scene))
+    best = max((s.score for s in sightings), default=0.0)
+    return Answer(sign.id, tuple(sightings), assessable_s=assessable_s(episode, scene), score=best)
+
+
+def _leads(tonic: Event, jerks: Event) -> bool:
+    return tonic.onset_s < jerks.onset_s and abs(jerks.onset_s - tonic.offset_s) <= SEQUENCE_GAP_S
+
+
+def _asleep(episode: Proposal, scene: Scene) -> Answer:
+    """Whether the patient looked asleep for the minute before the onset."""
+    sign = "occur_during_sleep"
+    if not episode.onset_captured:
+        text = "The recording begins during the episode; the state before it was not seen."
+        return Answer(sign, reason=Reason.ONSET_NOT_CAPTURED, reason_text=text)
+    if episode.onset_s.lo - scene.begin_s < ASLEEP_S and episode.state_before is StateBefore.UNKNOWN:
+        text = f"{episode.onset_s.lo - scene.begin_s:.0f} s were seen before the onset; apparent sleep needs {ASLEEP_S:.0f} s."
+        return Answer(sign, reason=Reason.TOO_SHORT, reason_text=text)
+    seen_s = assessable_s(episode, scene)
+    if episode.state_before is not StateBefore.APPARENTLY_ASLEEP:
+        return Answer(sign, assessable_s=seen_s, score=0.1)
+    words = f"No movement but breathing in the {ASLEEP_S:.0f} s before the onset: apparently asleep (no EEG)."
+    return Answer(sign, (Sighting(episode.onset_s, episode.onset_s, 0.65, rationale=words),), seen_s, score=0.65)
+
+
+def _small_face(sign: Sign, scene: Scene) -> Answer | None:
+    """For facial signs: the reason when the face was measured and is too small in the original."""
+    head = scene.body.head
+    if not sign.facial or head is None or head.source is not HeadSource.FACE:
+        return None
+    width_px = head.size * max(scene.facts.width_px, scene.facts.height_px)
+    if width_px >= sign.min_source_px:
+        return None
+    text = f"The face is about {width_px:.0f} px wide in the original; this sign needs {sign.min_source_px:.0f} px."
+    return Answer(sign.id, reason=Reason.FACE_TOO_SMALL, reason_text=text, view=ViewKind.FACE_CROP)
+
+
+def active_before(episode: Proposal, scene: Scene, needed_s: float) -> bool:
+    """Whether the patient moved for most of the `needed_s` before an episode."""
+    curve, time_s = scene.moving, scene.grid.time_s
+    before = curve[(time_s >= episode.onset_s.lo - needed_s) & (time_s < episode.onset_s.lo)]
+    return len(before) >= 0.9 * needed_s * scene.grid.rate_hz and float(before.mean()) >= 0.5
+
+
+def state_before(onset_s: float, scene: Scene) -> StateBefore:
+    """Awake when the patient moved repeatedly before; apparently asleep after a minute without movement."""
+    time_s = scene.grid.time_s
+    before = scene.moving[(time_s >= onset_s - ASLEEP_S) & (time_s < onset_s - 0.5)]
+    if len(before) >= 5 * scene.grid.rate_hz and float(before.mean()) >= AWAKE_SHARE:
+        return StateBefore.AWAKE
+    if len(before) >= 0.97 * (ASLEEP_S - 0.5) * scene.grid.rate_hz and float(before.mean()) <= ASLEEP_SHARE:
+        return StateBefore.APPARENTLY_ASLEEP
+    return StateBefore.UNKNOWN
 
 
 def assessable_s(episode: Proposal, scene: Scene) -> float:

@@ -32,6 +32,10 @@ half a head per second."""
 REST = 0.25
 """During the hold the drift stays below this share of the rise's peak."""
 QUIET_BEFORE_S = 2.0
+TREMOR_PACE_HZ = 5.0
+"""Mean frequency of the movement during a hold from which it is tremor."""
+COARSE = 4.0
+"""Bursts are also looked for at this multiple of `DRIFT`: strong tremor leaves some drift in the hold."""
 PRIOR = -2.4
 WEIGHT_TREMOR = 2.6
 """Fine tremor above 6.5 Hz through the hold: contraction at full force."""
@@ -79,18 +83,34 @@ def bursts(curve: Floats, threshold: float, join: int = 1) -> list[tuple[int, in
 
 
 def holds(activity: Activity) -> list[Hold]:
-    """Postures brought by a burst of at most 3 s after at least 2 s of rest."""
+    """Postures brought by a burst of at most 3 s after at least 2 s of rest, in time order."""
+    fine = _holds(activity, DRIFT)
+    coarse = [h for h in _holds(activity, COARSE * DRIFT) if not any(_overlap(h, other) for other in fine)]
+    return sorted(fine + coarse, key=lambda hold: hold.rise)
+
+
+def _overlap(one: Hold, other: Hold) -> bool:
+    return one.rise[0] < other.end and other.rise[0] < one.end
+
+
+def _holds(activity: Activity, threshold: float) -> list[Hold]:
     found: list[Hold] = []
-    stretches = bursts(activity.drift, DRIFT)
+    given_up: set[tuple[int, int]] = set()
+    stretches = bursts(activity.drift, threshold)
     for k, (first, past) in enumerate(stretches):
         before = stretches[k - 1][1] if k else -round(QUIET_BEFORE_S / BIN_S)
         if (past - first) * BIN_S > LONGEST_RISE_S or (first - before) * BIN_S < QUIET_BEFORE_S:
+            continue
+        if (first, past) in given_up:
             continue
         peak = float(activity.drift[first:past].max())
         ending = next((s for s in stretches[k + 1 :] if float(activity.drift[s[0] : s[1]].max()) > REST * peak), None)
         end = ending[0] if ending else len(activity.time_s)
         if SHORTEST_HOLD_S <= (end - past) * BIN_S <= LONGEST_HOLD_S:
-            found.append(Hold((first, past), end, ending))
+            hold = Hold((first, past), end, ending)
+            found.append(hold)
+            if ending and _returned(activity, hold, activity.displacement(first, past)) > 0.5:
+                given_up.add(ending)  # what lies there afterwards is rest, not the next posture
     return found
 
 
@@ -109,8 +129,11 @@ def _event(
     if limbs < 0.25:
         return None
     onset_s = float(activity.time_s[first]) - BIN_S / 2
-    jerks = next((e for e in clonic if abs(e.onset_s - float(activity.time_s[hold.end - 1])) < 3.0 and e.score > 0.4), None)
-    offset_s = jerks.onset_s if jerks else float(activity.time_s[hold.end - 1]) + BIN_S / 2
+    held_from = float(activity.time_s[past - 1])
+    offset_s = float(activity.time_s[hold.end - 1]) + BIN_S / 2
+    jerks = next((e for e in clonic if _follows(e, held_from, offset_s)), None)
+    if jerks is not None:
+        offset_s = jerks.onset_s
     tremor = _tremor(activity, hold)
     rise_s = _rise_s(activity, hold)
     both = min(sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)) / (limbs + 1e-9)
@@ -126,7 +149,7 @@ def _event(
     censored = hold.back is None and jerks is None
     limb_energy = energy * (1 - body.cells(Region.HEAD)) if body.along is not None else energy
     side = body.side_of(limb_energy)
-    held_s = offset_s - float(activity.time_s[past - 1])
+    held_s = offset_s - held_from
     if censored:
         evidence -= 0.7
     score = logistic(evidence)
@@ -150,6 +173,11 @@ def _event(
     )
 
 
+def _follows(jerks: Event, held_from_s: float, held_to_s: float) -> bool:
+    """Whether clonic jerks begin out of a hold that lasted long enough."""
+    return jerks.score > 0.5 and held_from_s + SHORTEST_HOLD_S <= jerks.onset_s <= held_to_s + 3.0
+
+
 def _tremor(activity: Activity, hold: Hold) -> float:
     """0-1: fine tremor in the hold against the time before the rise."""
     first, past = hold.rise
@@ -158,8 +186,10 @@ def _tremor(activity: Activity, hold: Hold) -> float:
     before = activity.tremor[max(0, first - 5 * pad) : max(1, first - pad)]
     if len(held) < 2:
         return 0.0
+    if float(np.median(activity.pace[past + pad : hold.end - pad])) < TREMOR_PACE_HZ:
+        return 0.0  # slower movement with overtones, such as waving
     level = float(np.median(held))
-    return ramp(level / (float(np.median(before)) + 1e-6), 3.0, 10.0) * ramp(level, 0.003, 0.03)
+    return ramp(level / (float(np.median(before)) + 1e-6), 3.0, 10.0) * ramp(level, 0.002, 0.01)
 
 
 def _rise_s(activity: Activity, hold: Hold) -> float:

@@ -83,7 +83,7 @@ def _event(turn: Floats, first: int, past: int, body: Body, activity: Activity, 
         + 1.4 * ramp(hold_s, 3.0, 6.0)
         + 1.0 * ramp(abs(way), 0.04, 0.1)
         + (0.5 if len(back) else 0.0)
-        - 2.5 * ramp(float(around), 1.5, 4.0)
+        - 2.5 * ramp(float(around), 0.6, 2.0)
     )
     score = logistic(evidence)
     side = Side.LEFT if way > 0 else Side.RIGHT

@@ -13,7 +13,10 @@ from schemas.segmentation import BodyPart
 from schemas.semiology import Measure, Side
 from services.semiology.engines.kinematic.activity import BIN_S, Activity
 from services.semiology.engines.kinematic.events import Event, Kind, logistic, ramp
+from services.semiology.engines.kinematic.flow import MotionGrid
+from services.semiology.engines.kinematic.rhythm import MOST_CELLS
 from services.semiology.engines.kinematic.tonic import bursts
+from services.semiology.engines.kinematic.waveform import waveform
 
 Floats = npt.NDArray[Any]
 
@@ -27,7 +30,7 @@ STILL = 0.06
 """Movement below which nobody stirs: a twentieth of calm gestures."""
 
 
-def hyperkinetic_events(activity: Activity, end_s: float) -> tuple[Event, ...]:
+def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> tuple[Event, ...]:
     """Stretches of vigorous movement of the whole body."""
     smooth = np.convolve(activity.total, np.ones(4) / 4, "same")
     events = []
@@ -39,14 +42,17 @@ def hyperkinetic_events(activity: Activity, end_s: float) -> tuple[Event, ...]:
         level, pace = float(np.median(activity.total[part])), float(np.median(activity.pace[part]))
         area = float(np.median(activity.area[part]))
         before = activity.total[max(0, first - 16) : max(1, first - 2)]
+        even = regularity(grid, *(float(activity.time_s[k]) for k in (first, past - 1)))
         sudden = first > 8 and float(np.median(before)) < 0.1 * level
         evidence = (
-            -4.2
-            + 1.6 * ramp(length_s, 5.0, 10.0)
+            -5.6
+            + 3.0 * ramp(length_s, 4.0, 9.0)
             + 1.5 * ramp(level, 3.0, 8.0)
             + 2.0 * ramp(pace, 1.8, 2.8)
             + 0.8 * ramp(area, 0.15, 0.35)
             + (0.8 if sudden else 0.0)
+            - 1.8 * ramp(even, 0.55, 0.8)
+            - (1.5 if first <= 3 and past >= len(smooth) - 3 else 0.0)  # neither begin nor end: just how it is there
         )
         onset, offset = float(activity.time_s[first]), float(activity.time_s[past - 1])
         score = logistic(evidence)
@@ -68,6 +74,7 @@ def hyperkinetic_events(activity: Activity, end_s: float) -> tuple[Event, ...]:
                 measures=(
                     Measure("movement", round(level, 2), "1"),
                     Measure("mean_rate", round(pace, 2), "Hz"),
+                    Measure("regularity", round(even, 3), "1"),
                     Measure("moving_area", round(area, 3), "1"),
                 ),
                 censored_left=first <= 3,
@@ -75,6 +82,28 @@ def hyperkinetic_events(activity: Activity, end_s: float) -> tuple[Event, ...]:
             )
         )
     return tuple(events)
+
+
+def regularity(grid: MotionGrid, begin_s: float, end_s: float) -> float:
+    """0-1: how well the strongest movement repeats itself 0.4–3 s later; gymnastics does, thrashing does not."""
+    first, past = (int(k) for k in np.searchsorted(grid.time_s, (begin_s, end_s)))
+    energy = (grid.speed[first:past].astype(np.float32) ** 2).sum(axis=0)
+    if past - first < 6 * grid.rate_hz or float(energy.max()) <= 0:
+        return 0.0
+    cells = energy >= np.sort(energy, axis=None)[-min(MOST_CELLS, energy.size)]
+    signal = waveform(grid, cells & (energy > 0), first, past)[first:past]
+    signal = signal - signal.mean()
+    best: list[float] = []
+    length = round(6 * grid.rate_hz)
+    for start in range(0, len(signal) - length + 1, length // 2):
+        piece = signal[start : start + length]
+        lags = range(round(0.4 * grid.rate_hz), round(3.0 * grid.rate_hz))
+        best.append(max(_correlation(piece[lag:], piece[:-lag]) for lag in lags))
+    return max(0.0, float(np.median(best)))
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    return float((one * other).sum() / (np.sqrt((one**2).sum() * (other**2).sum()) + 1e-12))
 
 
 def arrest_events(activity: Activity, ictal: Sequence[Event], end_s: float) -> tuple[Event, ...]:
