@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from research.phantom.truth import Truth
 Picture = NDArray[np.uint8]
 
 UNDER_BLANKET = ("left_leg", "right_leg")
+PAINTERS = 2
+"""Frames painted at once; numpy and OpenCV let go of the interpreter while they compute."""
 LAMP_WORLD = np.array([0.35, -0.25, 0.90])
 
 
@@ -48,14 +52,29 @@ class Stagecraft:
 
     def frames(self) -> Iterator[Picture]:
         """All pictures in time order; grey (h, w) or blue-green-red (h, w, 3)."""
-        last: Picture | None = None
-        for index in range(len(self.scene.time_s)):
-            if last is not None and self.exposure.frozen[index]:
-                yield last
-                continue
-            picture = self._frame(index)
-            last = np.ascontiguousarray(picture[:, ::-1]) if self.look.mirrored else picture
-            yield last
+        with ThreadPoolExecutor(PAINTERS, "painter") as painters:
+            ahead: deque[Future[Picture]] = deque()
+            latest, picture = 0, painters.submit(self._finished, 0)
+            for source in self._sources():
+                # A frozen camera repeats the very picture, so that one is not painted again.
+                if source != latest:
+                    latest, picture = source, painters.submit(self._finished, source)
+                ahead.append(picture)
+                if len(ahead) > 2 * PAINTERS:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _sources(self) -> list[int]:
+        """For each frame the index of the one that it shows: its own, unless the camera is frozen."""
+        shown: list[int] = []
+        for index, frozen in enumerate(self.exposure.frozen):
+            shown.append(shown[-1] if frozen and shown else index)
+        return shown
+
+    def _finished(self, index: int) -> Picture:
+        picture = self._frame(index)
+        return np.ascontiguousarray(picture[:, ::-1]) if self.look.mirrored else picture
 
     def _frame(self, index: int) -> Picture:
         canvas = Canvas([plane.copy() for plane in self.room.planes], self.room.depth.copy(), self.light)
@@ -73,7 +92,7 @@ class Stagecraft:
         if self.exposure.screen[index] > 0:
             for plane in canvas.planes:
                 np.add(plane, self.room.screen * np.float32(self.exposure.screen[index] * 90), out=plane)
-        picture = self.sensor.read(canvas.planes, float(self.exposure.gain[index]))
+        picture = self.sensor.read(canvas.planes, float(self.exposure.gain[index]), index)
         return displace(picture, float(self.exposure.dx_px[index]), float(self.exposure.dy_px[index]))
 
     def _hidden(self, patient: Person, index: int) -> NDArray[np.bool_] | None:
@@ -169,7 +188,7 @@ def prepare(script: Script, seed: int, look: Look) -> Stagecraft:
         blanket = make_blanket(camera, colour_of("blanket", look.infrared), generator(seed, "blanket"))
     top_y = 0.62 + 0.70 * cover
     exposure = expose(scene.time_s, scene.script.disturbances, look.size[1], generator(seed, "exposure"))
-    sensor = Sensor(look.size, look.infrared, look.noise, generator(seed, "sensor"))
+    sensor = Sensor(look.size, look.infrared, look.noise, int(generator(seed, "sensor").integers(2**31)))
     light = _light(camera, look.infrared)
     return Stagecraft(look, scene, camera, room, light, people, blanket, top_y, exposure, sensor)
 

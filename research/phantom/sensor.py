@@ -71,7 +71,7 @@ class Sensor:
     size: tuple[int, int]
     infrared: bool
     noise: float
-    rng: np.random.Generator
+    seed: int
     vignette: Plane = field(init=False)
     fields: list[Plane] = field(init=False)
 
@@ -82,19 +82,21 @@ class Sensor:
         fall = np.float32(0.55 if self.infrared else 0.22)
         self.vignette = (1 - fall * np.clip((x * x + y * y) / np.float32(1.3), 0, 1) ** 1.2).astype(np.float32)
         self.fields = []
+        rng = np.random.default_rng([self.seed, 0])
         for _ in range(NOISE_FIELDS):
-            grain = self.rng.normal(0, 1, (height, width)).astype(np.float32)
+            grain = rng.normal(0, 1, (height, width)).astype(np.float32)
             grain = 0.75 * grain + 0.9 * cv2.GaussianBlur(grain, (0, 0), 1.1)
             self.fields.append((grain * np.float32(self.noise)).astype(np.float32))
 
-    def read(self, planes: list[Plane], gain: float) -> NDArray[np.uint8]:
-        """(h, w) grey or (h, w, 3) blue-green-red picture."""
+    def read(self, planes: list[Plane], gain: float, index: int) -> NDArray[np.uint8]:
+        """(h, w) grey or (h, w, 3) blue-green-red picture; its noise depends on the frame's index alone."""
+        rng = np.random.default_rng([self.seed, index + 1])
         out = []
         for plane in planes:
             sharp = cv2.GaussianBlur(plane, (3, 3), 0.65)
             lit = cv2.multiply(sharp, self.vignette, scale=gain)
-            grain = self.fields[int(self.rng.integers(NOISE_FIELDS))]
-            shift = int(self.rng.integers(grain.shape[0]))
+            grain = self.fields[int(rng.integers(NOISE_FIELDS))]
+            shift = int(rng.integers(grain.shape[0]))
             rolled = np.empty_like(lit, dtype=np.uint8)
             split = grain.shape[0] - shift
             rolled[:split] = cv2.add(lit[:split], grain[shift:], dtype=cv2.CV_8U)
