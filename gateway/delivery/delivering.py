@@ -14,6 +14,7 @@ from ictogram.cases.v1 import cases_pb2 as pb
 from ictogram.cases.v1.cases_pb2_grpc import CasesServiceStub
 from ictogram.model.v1 import case_pb2
 from opentelemetry import trace
+from opentelemetry.context import Context
 
 from gateway.delivery.destination import DeliveryJob, Destination
 from gateway.presenting import bundle_of
@@ -59,11 +60,11 @@ class Deliverer:
         claim = self._stub.ClaimDelivery(pb.ClaimDeliveryRequest(delivery_id=delivery_id), timeout=self._timeout_s)
         if not claim.found:
             return
-        here = trace.get_current_span().get_span_context()
+        context, links = _place_in_trace(claim.traceparent)
         with telemetry.tracer().start_as_current_span(
             "deliver",
-            context=telemetry.context_of(claim.traceparent),
-            links=[trace.Link(here)] if here.is_valid else [],
+            context=context,
+            links=links,
             attributes={
                 "ictogram.delivery_id": delivery_id,
                 "ictogram.destination_id": claim.delivery.destination_id,
@@ -151,6 +152,17 @@ class Deliverer:
             return json.dumps(bundle_of(self._store, files, intakes), ensure_ascii=False, indent=1).encode()
 
         return made
+
+
+def _place_in_trace(traceparent: str) -> tuple[Context | None, list[trace.Link]]:
+    """Within the message's own span if that belongs to the run; else within the run, with a link to the message."""
+    here = trace.get_current_span().get_span_context()
+    if not traceparent:
+        return None, []
+    run = telemetry.context_of(traceparent)
+    if trace.get_current_span(run).get_span_context().trace_id == here.trace_id:
+        return None, []
+    return run, [trace.Link(here)] if here.is_valid else []
 
 
 class _Lease:

@@ -6,13 +6,17 @@ unsigned version also holds ``UNSIGNED.txt``, which says what that means. Versio
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.delivery.destination import DeliveryJob
-from schemas.errors import StateConflictError
+from schemas.errors import StateConflictError, StorageFullError, UnavailableError
 from schemas.recording import ObjectRef
 from services.runtime import failpoints
 from services.runtime.objects import ObjectStore
@@ -28,6 +32,7 @@ not cleared as a medical device anywhere. Do not act on it and do not file it as
 signed. Nothing seen does not exclude a seizure.
 """
 _CHUNK_BYTES = 1024**2
+_MODE = 0o750
 
 
 class FolderDestination:
@@ -38,24 +43,22 @@ class FolderDestination:
         self._store = store
 
     def send(self, job: DeliveryJob) -> str:
-        """Writes all files beside their place and renames them into it at once."""
+        """Writes all files beside their place and renames them into it at once.
+
+        Raises `StorageFullError` without space, `UnavailableError` when the folder cannot be written.
+        """
         place = self._place(job)
-        draft = place.with_name(f".{place.name}.draft")
-        if draft.exists():  # of an attempt that was killed; the lease keeps others out
-            shutil.rmtree(draft)
-        draft.mkdir(parents=True)
-        for name, ref in _renderings(job).items():
-            _write(draft / name, self._store, ref)
-        _write_bytes(draft / BUNDLE, job.bundle())
-        if job.files.report.sign_off is None:
-            _write_bytes(draft / UNSIGNED, _NOTE.encode())
-        _sync(draft)
-        job.check_lease()
-        if place.exists():
-            shutil.rmtree(draft)
-        else:
-            draft.rename(place)
-            _sync(place.parent)
+        with _folder_errors():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+            self._fill(draft, job)
+            job.check_lease()
+            if not place.exists():
+                draft.chmod(_MODE)
+                draft.rename(place)
+                _sync(place.parent)
+            for leftover in place.parent.glob(f".{place.name}.*"):  # of this and of killed attempts
+                shutil.rmtree(leftover)
         failpoints.hit("delivery.server_committed_before_response")
         return self._receipt(place)
 
@@ -74,12 +77,32 @@ class FolderDestination:
                 )
         return self._receipt(place)
 
+    def _fill(self, draft: Path, job: DeliveryJob) -> None:
+        for name, ref in _renderings(job).items():
+            _write(draft / name, self._store, ref)
+        _write_bytes(draft / BUNDLE, job.bundle())
+        if job.files.report.sign_off is None:
+            _write_bytes(draft / UNSIGNED, _NOTE.encode())
+        _sync(draft)
+
     def _place(self, job: DeliveryJob) -> Path:
         report = job.files.report
         return self._root / report.id / f"v{report.version}"
 
     def _receipt(self, place: Path) -> str:
         return f"{place.relative_to(self._root)} sha256:{_sha256(place / BUNDLE)}"
+
+
+@contextlib.contextmanager
+def _folder_errors() -> Iterator[None]:
+    """Says what an operating system's error means: none of them is the report's fault, so all can be tried again."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFullError from exc
+        name = errno.errorcode.get(exc.errno or 0, type(exc).__name__)
+        raise UnavailableError(f"the destination's folder cannot be written ({name})") from exc
 
 
 def _renderings(job: DeliveryJob) -> dict[str, ObjectRef]:

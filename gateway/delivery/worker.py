@@ -7,11 +7,12 @@ alive and yet receive nothing, so it sends itself messages and leaves when none 
 
 from __future__ import annotations
 
-import contextlib
 import os
+import socket
 import threading
 import time
-from uuid import uuid4
+from collections.abc import Callable
+from typing import Any
 
 from celery import Celery, signals
 from kombu.entity import Queue
@@ -32,24 +33,26 @@ TASK = "deliver"
 """Task that it rings: one argument, the delivery's id."""
 
 _BEAT_TASK = "delivery_beat"
-_SOCKET_TIMEOUT_S = 2.0
+_DEAF = 75
+"""Exit status of a worker that no longer hears its own messages (EX_TEMPFAIL: start it again)."""
 _log = logs.get(__name__)
 
 
-def celery_app(settings: DeliverySettings, beat_queue: str = "") -> Celery:
-    """The worker's Celery application. With a `beat_queue`, it also takes the worker's messages to itself."""
+def celery_app(settings: DeliverySettings, own_queue: str = "") -> Celery:
+    """The worker's Celery application. With an `own_queue`, it also takes the worker's messages to itself."""
     app = Celery("delivery", broker=settings.broker, set_as_current=False)
-    queues = [Queue(QUEUE)]  # type: ignore[no-untyped-call] # Celery has no types
-    if beat_queue:
-        expires_s = settings.heartbeat_lost_s * 2
-        queues.append(Queue(beat_queue, auto_delete=True, expires=expires_s))  # type: ignore[no-untyped-call]
+    amqp = settings.broker.startswith("amqp")
+    # On the nameless exchange, which needs no binding: a broker that restarts empty loses none.
+    arguments = {"x-queue-type": "quorum"} if amqp else None
+    queues = [Queue(QUEUE, queue_arguments=arguments)]  # type: ignore[no-untyped-call] # Celery has no types
+    if own_queue:
+        queues.append(Queue(own_queue, durable=False, auto_delete=True, expires=300))  # type: ignore[no-untyped-call]
     app.conf.update(
         task_queues=queues,
-        task_default_queue=QUEUE,
+        task_create_missing_queues=False,
         task_acks_late=False,
         task_ignore_result=True,
-        task_serializer="json",
-        accept_content=["json"],
+        task_publish_retry=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -57,11 +60,12 @@ def celery_app(settings: DeliverySettings, beat_queue: str = "") -> Celery:
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={
-            "socket_connect_timeout": _SOCKET_TIMEOUT_S,
-            "socket_keepalive": True,
-            "health_check_interval": 5,
-        },
+        broker_connection_timeout=settings.broker_timeout_s,
+        broker_transport_options=(
+            {"connect_timeout": settings.broker_timeout_s}
+            if amqp
+            else {"socket_connect_timeout": settings.broker_timeout_s, "socket_keepalive": True}
+        ),
     )
     return app
 
@@ -81,22 +85,33 @@ def work() -> None:
     telemetry.setup("delivery")
     telemetry.instrument_celery()
     store = ObjectStore.from_settings()
-    beat_queue = f"{QUEUE}.beat.{uuid4().hex}"
-    app = celery_app(settings, beat_queue)
-    pulse = _Pulse(app, beat_queue, settings)
-    with connect("cases") as channel:
-        deliverer = Deliverer(channel, store, destinations(settings, store), settings.call_timeout_s)
-        _register(app, deliverer, pulse)
-        signals.worker_shutting_down.connect(lambda **_: _leave_after(settings.stop_grace_s), weak=False)
-        pulse.start()
-        app.Worker(
-            pool="threads", concurrency=settings.threads, queues=f"{QUEUE},{beat_queue}", loglevel="WARNING",
-            without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True,
-        ).start()  # fmt: skip
-    telemetry.shutdown()
+    own_queue = f"heartbeat.delivery.{socket.gethostname()}.{os.getpid()}"
+    app = celery_app(settings, own_queue)
+    pulse = Pulse(settings, lambda: app.send_task(_BEAT_TASK, queue=own_queue, retry=False, expires=300))
+    signals.setup_logging.connect(_keep_logging, weak=False)
+    signals.worker_ready.connect(lambda **_: pulse.start(), weak=False)
+    signals.worker_shutting_down.connect(lambda **_: _leave_after(settings.stop_grace_s), weak=False)
+    try:
+        with connect("cases") as channel:
+            deliverer = Deliverer(channel, store, destinations(settings, store), settings.call_timeout_s)
+            add_tasks(app, deliverer, pulse)
+            app.Worker(
+                pool="threads",
+                concurrency=settings.threads,
+                queues=[QUEUE, own_queue],
+                hostname=f"delivery-{os.getpid()}@{socket.gethostname()}",
+                quiet=True,
+                without_gossip=True,
+                without_mingle=True,
+                without_heartbeat=True,
+            ).start()
+    finally:
+        telemetry.shutdown()
 
 
-def _register(app: Celery, deliverer: Deliverer, pulse: _Pulse) -> None:
+def add_tasks(app: Celery, deliverer: Deliverer, pulse: Pulse) -> None:
+    """Binds the tasks to what does the work."""
+
     @app.task(name=TASK)  # type: ignore[untyped-decorator] # Celery has no types
     def deliver(delivery_id: str) -> None:
         try:
@@ -110,36 +125,51 @@ def _register(app: Celery, deliverer: Deliverer, pulse: _Pulse) -> None:
         pulse.felt()
 
 
-class _Pulse:
-    """Sends messages to this very worker and ends the process when none has arrived for too long."""
+class Pulse:
+    """Has the worker send itself messages, and ends the process when none has arrived for too long.
 
-    def __init__(self, app: Celery, queue: str, settings: DeliverySettings) -> None:
-        self._app = app
-        self._queue = queue
-        self._every_s = settings.heartbeat_s
-        self._lost_s = settings.heartbeat_lost_s
-        self._last = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+    A broker that takes no messages is no fault of the worker's: time only counts while one is on its way.
+    """
+
+    def __init__(
+        self, settings: DeliverySettings, send: Callable[[], object], end: Callable[[int], object] = os._exit
+    ) -> None:
+        self._settings = settings
+        self._send = send
+        self._end = end
+        self._waiting_since: float | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        """Begins, in a thread."""
+        threading.Thread(target=self._run, name="pulse", daemon=True).start()
 
     def felt(self) -> None:
-        self._last = time.monotonic()
+        """A message has arrived."""
+        self._waiting_since = None
+
+    def look(self) -> None:
+        """Sends one message; ends the process when an earlier one is overdue."""
+        since = self._waiting_since
+        if since is not None and time.monotonic() - since > self._settings.heartbeat_lost_s:
+            _log.error("this worker takes no messages any more; ending it", waited_s=time.monotonic() - since)
+            self._end(_DEAF)
+            return
+        try:
+            self._send()
+        except (OperationalError, OSError) as exc:
+            _log.warning("the broker takes no messages", reason=type(exc).__name__)
+            self._waiting_since = None
+        else:
+            self._waiting_since = self._waiting_since or time.monotonic()
 
     def _run(self) -> None:
         while True:
-            # A broker that is away makes the messages late; the worker then leaves and waits for it as a new process.
-            with contextlib.suppress(OperationalError, OSError):
-                self._app.send_task(_BEAT_TASK, queue=self._queue, retry=False, expires=self._lost_s)
-            time.sleep(self._every_s)
-            if time.monotonic() - self._last > self._lost_s:
-                _log.error("no message has reached this worker; leaving", waited_s=self._lost_s)
-                os._exit(1)
+            self.look()
+            time.sleep(self._settings.heartbeat_s)
 
 
 def _leave_after(grace_s: float) -> None:
-    """Ends the process when deliveries under way take too long to finish: their leases run out and others take over."""
+    """Ends the process when deliveries under way take too long: their leases run out and others take over."""
 
     def leave() -> None:
         _log.warning("deliveries under way were left to their leases", timeout_s=grace_s)
@@ -149,3 +179,7 @@ def _leave_after(grace_s: float) -> None:
     timer = threading.Timer(grace_s, leave)
     timer.daemon = True
     timer.start()
+
+
+def _keep_logging(**_: Any) -> None:
+    """Connected so that Celery leaves the process's logging alone."""

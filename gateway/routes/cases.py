@@ -20,6 +20,7 @@ from gateway.uploads.multipart import receive_case
 from gateway.uploads.shelf import Upload
 from schemas.case import CaseStatus
 from schemas.errors import InvalidRequestError, UnsupportedMediaError
+from services.runtime import failpoints
 
 router = APIRouter(prefix="/cases", tags=["cases"], responses=PROBLEMS)
 
@@ -186,6 +187,7 @@ async def _open(
         parts.shelf.offer(upload, taken=True)
     objects = tuple(upload.object for upload in uploads if upload.object)
     view, existed = await parts.cases.create(caller, request_id, wanted.to_domain(objects))
+    await failpoints.hit_aio("gateway.upload.committed_before_ring")
     held = {file.object.uri for recording in view.case.recordings for file in recording.files}
     for upload in uploads:
         if upload.object and upload.object.uri not in held:

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime import logs
+from services.runtime.settings import RuntimeSettings
 from tests.gateway.serving import Gateway
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """As in production; structlog's own default draws tracebacks with every local, which takes seconds."""
+    logs.setup("test", RuntimeSettings(log_format="json"))
 
 
 @pytest.fixture(scope="module")
