@@ -1,7 +1,8 @@
 -- Two roles that a connection takes on per transaction (SET LOCAL ROLE), both without login and without BYPASSRLS:
 --   ictogram_site    acts for one caller and sees only the site in the setting ictogram.site
 --   ictogram_worker  the journey and the dispatcher, which cross sites on purpose
--- The login role needs membership in both (an owner or superuser has it). Where the migrating role may not create
+-- The login role needs membership in both (an owner or superuser has it), best without inheriting their rights
+-- (NOINHERIT), so that a transaction that takes on neither role sees nothing. Where the migrating role may not create
 -- roles, an administrator makes the two beforehand.
 DO $$
 DECLARE

@@ -87,8 +87,9 @@ def retry(connection: Connection, case_id: str) -> None:
     promote(connection, run_id)
     # Engines whose steps are done stay pinned, so that one run is of one kind; the others may have been replaced.
     connection.execute(
-        "UPDATE run SET pinned = coalesce((SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(pinned) e WHERE"
-        " EXISTS (SELECT FROM step s WHERE s.run_id = run.id AND s.name = e.key AND s.status = 'done')), '{}') WHERE id = %s",
+        "UPDATE run SET pinned = coalesce((SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(pinned) e"
+        " WHERE EXISTS (SELECT FROM step s WHERE s.run_id = run.id AND s.name = e.key AND s.status = 'done')), '{}')"
+        " WHERE id = %s",
         (run_id,),
     )
     connection.execute(

@@ -98,7 +98,7 @@ def ring(connection: Connection, kind: StepName, *, slots: int, digest: str, aga
     runs.pin(connection, {row["run_id"] for row in chosen}, kind.value, digest)
     connection.execute(
         """
-        INSERT INTO turn (site_id, name, rung_at) SELECT DISTINCT site, %(kind)s::text, clock_timestamp()
+        INSERT INTO turn (site_id, name, rung_at) SELECT DISTINCT site, %(kind)s::text, now()
           FROM unnest(%(sites)s::text[]) AS site
         ON CONFLICT (site_id, name) DO UPDATE SET rung_at = excluded.rung_at
         """,
