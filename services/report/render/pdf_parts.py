@@ -81,9 +81,9 @@ def coverage(view: ReportView, width: float) -> list[Flowable]:
 
 
 def _recording(one: RecordingView, width: float) -> list[Flowable]:
-    gaps = one.gaps or (("no gap was found", ""),)
+    gaps = [("Not judged because", "for"), *one.gaps] if one.gaps else [("Not judged", "no gap was found")]
     left = _pairs(one.facts, width * 0.5)
-    right = _pairs([("Not judged because", "for"), *gaps], width * 0.5)
+    right = _pairs(gaps, width * 0.5)
     table = Table([[left, right]], colWidths=[width * 0.54, width * 0.46])
     table.setStyle(_FLAT)
     return [Paragraph(markup(one.summary), styles.SUBHEADING), table, Spacer(0, 4)]
