@@ -86,7 +86,7 @@ def instrument_fastapi(app: Any) -> None:
     """Spans for HTTP requests, without the ASGI send and receive noise and without health checks."""
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
-    FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz", exclude_spans=["receive", "send"])
+    FastAPIInstrumentor.instrument_app(app, excluded_urls="health/live,health/ready", exclude_spans=["receive", "send"])
 
 
 def instrument_celery() -> None:
