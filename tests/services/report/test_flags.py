@@ -172,6 +172,13 @@ def test_a_closed_gate_gives_no_finding_but_keeps_flags_and_places(context: Pati
     assert "urgent specialist review" in report.aid.refusal
 
 
+def test_a_closed_gate_does_not_silence_a_long_convulsion() -> None:
+    jerking = episode(finding("clonic", (0, 310)), end_s=310)
+    reading = reports.reading("r1", Tri.NO, 360.0, (jerking,))
+    flags = reports.report((reading,), PatientContext(age_years=1)).flags
+    assert [flag.kind for flag in flags] == [FlagKind.AGE_OR_SPASMS, FlagKind.CONVULSIVE_5_MIN]
+
+
 def test_a_child_gets_findings_marked_unvalidated_and_an_unknown_age_is_said() -> None:
     assert UNVALIDATED in reports.report(None, PatientContext(age_years=9)).limits
     assert AGE_UNKNOWN in reports.report(None, PatientContext()).limits
