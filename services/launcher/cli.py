@@ -183,7 +183,7 @@ def migrate() -> None:
 
 @app.command(epilog="Example: ictogram phantom --script tonic_clonic --seed 3 --out seizure.mp4")
 def phantom(
-    out: Annotated[Path, typer.Option(help="Video to write; the truth goes beside it as .json.")],
+    out: Annotated[Path, typer.Option(help="Video to write; the truth goes beside it as .truth.json.")],
     script: Annotated[str, typer.Option(help="Name of a script, or a TOML/JSON file.")] = "tonic_clonic",
     seed: Annotated[int, typer.Option(help="Same seed, same video.")] = 0,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "1280x720",
@@ -200,7 +200,7 @@ def phantom(
     generator.make(
         script, seed, out, size=(int(width), int(height)), rate_hz=rate_hz, infrared=infrared, mirrored=mirrored
     )
-    Console().print(f"Written: {out} and {out.with_suffix('.json')} (a drawing, no patient)")
+    Console().print(f"Written: {out} and {generator.truth_path(out)} (a drawing, no patient)")
 
 
 @app.command(epilog="Example: ictogram settings > settings.md")
