@@ -17,15 +17,22 @@ from services.segmentation.engines import PATIENT, Report, SegmentInput, Segment
 from services.segmentation.engines.scan import GRID_PX, RATE_HZ, Cells, Scan, scan
 
 VERSION = "1"
-_STILL_SHARE = 0.002
-_ALONE_SHARE = 0.25
+_LEAST_MOVEMENT_S = 1.5
 _RESTLESS_SHARE = 0.5
 _OTHER_SHARE = 0.006
 _HIDDEN_SHARE = 0.7
 _TOUCH_SHARE = 0.01
+_EMPTY_SHARE = 0.3
 _JOIN_S = 1.0
 _LEAST_S = 0.6
 _CAP_OF_METHOD = 0.8
+_NO_VISITORS = (
+    "Hardly anything moves in one place, so that the patient could not be found; a box drawn around them helps."
+)
+_ONLY_VISITORS = (
+    "Hardly anything moves but people who walk in and out, so that the patient could not be found; "
+    "a box drawn around them helps."
+)
 _LOSSES = (
     "The patient is taken to be whoever moves most steadily in one place; a person who hardly moves is not found.",
     "The patient's outline encloses where movement was seen, with a margin; it is no outline of the body.",
@@ -83,12 +90,14 @@ def _patient(seen: Scan, box: Box | None) -> tuple[place.Place | None, tuple[str
         return place.drawn(box, steady), _LOSSES[1:]
     strangers = visitors.follow(seen, None)
     alone = place.steadiness(seen, strangers) if strangers.any else steady
-    if alone.sum() < _ALONE_SHARE * steady.sum():
-        alone = steady  # nobody but people who walked in: the patient may be one of them
     where = place.found(alone)
-    if where is None or float(alone.mean()) < _STILL_SHARE:
-        return None, ("Hardly anything moves in the picture, so that the patient could not be found.", *_LOSSES)
+    if where is None or float(alone.max()) * _length_s(seen) < _LEAST_MOVEMENT_S:
+        return None, (_NO_VISITORS if not strangers.any else _ONLY_VISITORS, *_LOSSES)
     return where, _LOSSES
+
+
+def _length_s(seen: Scan) -> float:
+    return float(seen.time_s[-1] - seen.time_s[0]) if len(seen.time_s) else 0.0
 
 
 def _nobody(seen: Scan, request: SegmentInput, losses: tuple[str, ...]) -> SegmentOutput:
@@ -157,9 +166,15 @@ class _Answer:
         return MaskTrack(self._seen.time_s[self._indices], patient, other)
 
     def _gone(self, duration_s: float) -> tuple[Interval, ...]:
-        """From when the patient walked out of the picture until something moves in their place again."""
+        """From when the patient walked out of the picture until something moves in their place again.
+
+        That it was the patient shows in the place, which looks different without them.
+        """
         gone: list[Interval] = []
         for index in self._visits.left_body:
+            after = min(index + round(RATE_HZ), len(self._seen.time_s) - 1)
+            if (self._seen.front(after) & self._where.body).sum() < _EMPTY_SHARE * self._where.body.sum():
+                continue
             back = next((later for later in range(index + 1, len(self._seen.time_s)) if self._moves(later)), None)
             until = duration_s if back is None else float(self._seen.time_s[back])
             if until - float(self._seen.time_s[index]) >= _LEAST_S:

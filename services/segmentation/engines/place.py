@@ -13,13 +13,14 @@ from services.segmentation.engines.scan import Cells, Scan
 from services.segmentation.engines.visitors import Visits
 
 _BIN_S = 2.0
+_FULL_BIN = 0.5
 _SMOOTH = 1.6
 _LEAST_SHARE = 0.2
 _PERSON_SHARE = 0.008
 _NEAR = 0.07
 _MARGIN = 0.05
 _OTHER_SCORE = 0.15
-_STRANGER_MARGIN = 0.03
+_STRANGER_MARGIN = 0.05
 
 Weights = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -41,7 +42,11 @@ class Place:
 
 
 def steadiness(scan: Scan, strangers: Visits | None = None) -> Weights:
-    """(h, w) share of two-second bins in which each cell moved (once counts half), without where strangers are."""
+    """(h, w) share of two-second bins in which each cell kept moving, without where strangers are.
+
+    A bin counts in full when the cell moved in half of its pictures, and much less when it moved once or twice: that
+    is somebody passing.
+    """
     rate = len(scan.time_s) / max(scan.time_s[-1] - scan.time_s[0], 1e-6) if len(scan.time_s) > 1 else 1.0
     length = max(1, round(_BIN_S * rate))
     total = np.zeros(scan.shape, np.float32)
@@ -54,8 +59,8 @@ def steadiness(scan: Scan, strangers: Visits | None = None) -> Weights:
         for index in indices:
             moving = scan.motion(index)
             stranger = strangers.at(index) if strangers is not None else None
-            count += moving if stranger is None else moving & ~_grown(stranger, _STRANGER_MARGIN)
-        total += np.minimum(count / 2, 1.0)
+            count += moving if stranger is None else moving & ~_grown(_hull(stranger), _STRANGER_MARGIN)
+        total += np.minimum(count / (_FULL_BIN * length), 1.0) ** 2
         bins += 1
     return np.asarray(total / max(bins, 1), np.float32)
 

@@ -21,12 +21,13 @@ GRID_PX = 96
 """Long side of the grid, cells."""
 RATE_HZ = 5.0
 """Pictures looked at per second."""
-_MOTION_LEVELS = 7.0
+_MOTION_SHARE = (0.06, 4.0, 7.0)
+_ROOM_SHARE = (0.12, 8.0, 16.0)
+"""Levels that count as a change: a share of the picture's range of luma, with its least and most."""
 _NOISE_FACTOR = 5.0
 _NOISE_CAP = 4.0
-_ROOM_LEVELS = 16.0
 _EVERYTHING = 0.6
-_SLOW = 5
+_SLOW = 15
 _SPECKLE = np.ones((2, 2), np.uint8)
 
 Cells = np.ndarray[Any, np.dtype[np.bool_]]
@@ -114,7 +115,7 @@ class _Room:
         change -= np.median(change)  # the camera's gain
         # bounded, because where everything moves the median is no noise
         noise = min(float(np.median(np.abs(change))) * 1.4826, _NOISE_CAP)
-        moved = _clean(np.abs(change) > max(_MOTION_LEVELS, _NOISE_FACTOR * noise))
+        moved = _clean(np.abs(change) > max(_levels(now, _MOTION_SHARE), _NOISE_FACTOR * noise))
         self._before = now
         whole = float(moved.mean()) > _EVERYTHING
         if whole or not steady:
@@ -122,13 +123,20 @@ class _Room:
             return moved, np.zeros(now.shape, bool), whole
         off = now - self._room
         off -= np.median(off)
-        ahead = _clean(np.abs(off) > max(_ROOM_LEVELS, _NOISE_FACTOR * noise))
+        ahead = _clean(np.abs(off) > max(_levels(now, _ROOM_SHARE), _NOISE_FACTOR * noise))
         self._count += 1
         step = np.sign(now - self._room)
         if self._count % _SLOW:
             step[ahead] = 0  # what stands in front of the room becomes part of it slowly
         self._room += step
         return moved, ahead, False
+
+
+def _levels(picture: Levels, rule: tuple[float, float, float]) -> float:
+    """Dim pictures have small differences."""
+    share, least, most = rule
+    low, high = np.percentile(picture[::2, ::2], (5, 95))
+    return float(np.clip(share * (high - low), least, most))
 
 
 def _clean(cells: Cells) -> Cells:

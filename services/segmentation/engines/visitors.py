@@ -15,8 +15,9 @@ _EDGE_CELLS = 2
 _STEP_CELLS = 2
 _TRAVEL = 0.18
 _SLIVER = 0.2
+_STAYED = 0.3
 _SETTLE_S = 1.0
-_REST_S = 4.0
+_REST_S = 10.0
 _LOST_S = 0.7
 _GROWTH = 1.3
 _IN_BODY = 0.5
@@ -48,6 +49,7 @@ class _Track:
     """One moving blob over time."""
 
     cells: Cells
+    birth: Cells
     from_edge: bool
     from_body: bool
     start: tuple[float, float]
@@ -125,6 +127,7 @@ def _born(blob: Cells, body: Cells, now: float, *, settled: bool) -> _Track:
     in_body = float((blob & body).sum() / blob.sum())
     return _Track(
         cells=blob,
+        birth=blob,
         from_edge=settled and in_body < _IN_BODY and _touches_edge(blob) and _beside_edge(_middle(blob), blob.shape),
         from_body=in_body >= _IN_BODY,
         start=_middle(blob),
@@ -166,6 +169,8 @@ def _update(track: _Track, cells: Cells, index: int, now: float, *, moving: bool
     track.at_edge = _touches_edge(cells)
     if moving:
         track.moved_at = now
+    if (cells & track.birth).sum() > _STAYED * track.birth.sum():
+        return  # it grows from where it began, as movement that spreads over a body does: nobody walks
     middle = _middle(cells)
     track.travel = max(track.travel, float(np.hypot(middle[0] - track.start[0], middle[1] - track.start[1])))
 

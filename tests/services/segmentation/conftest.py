@@ -32,7 +32,7 @@ class Stage:
 
         def act(picture: Image, time_s: float) -> None:
             picture[top : top + height, left : left + width] = 150
-            phase = time_s if time_s < until_s else until_s
+            phase = min(until_s, time_s)
             reach = int((height - 12) * (0.5 + 0.5 * np.sin(2 * np.pi * hz * phase)))
             for column in range(left + 4, left + width - 12, 24):
                 picture[top + reach : top + reach + 12, column : column + 10] = 240
@@ -54,7 +54,7 @@ class Stage:
         self._acts.append(act)
         return self
 
-    def draw(self, index: int, time_s: float) -> Image:  # noqa: ARG002
+    def draw(self, index: int, time_s: float) -> Image:
         picture = self._room.astype(np.int16)
         for act in self._acts:
             act(picture, time_s)

@@ -112,7 +112,7 @@ def test_where_nothing_moves_nobody_is_found(segment: Segment) -> None:
     assert found.patient_missing == (Interval(0.0, 8),)
     assert found.quality == 0
     assert not found.masks.patient.any()
-    assert "Hardly anything moves" in found.losses[0]
+    assert "Hardly anything moves in one place" in found.losses[0]
 
 
 def test_where_the_camera_moves_all_along_the_whole_picture_counts(segment: Segment) -> None:
@@ -155,3 +155,21 @@ def test_one_picture_is_enough_not_to_fail(segment: Segment) -> None:
     found = segment(Stage().jerking(*BED).draw, 0.3)
     assert found.patient_region is None
     assert len(found.masks.time_s) == 1
+
+
+def test_movement_that_spreads_from_the_edge_is_the_patients_own(segment: Segment) -> None:
+    """A close-up: an arm at the edge moves first, then the whole body."""
+    arm, body = Stage().jerking(0, 60, 40, 60), Stage().jerking(0, 40, 220, 110)
+
+    def draw(index: int, time_s: float) -> np.ndarray:
+        return Stage().draw(index, time_s) if time_s < 4 else (arm if time_s < 6 else body).draw(index, time_s)
+
+    found = segment(draw, 16)
+    assert _covered(found.patient_region, _box(0, 40, 220, 110)) > 0.9
+    assert not found.masks.others.any()
+
+
+def test_people_who_only_walk_through_are_not_the_patient(segment: Segment) -> None:
+    found = segment(Stage().walker(4, 8, to=20).walker(12, 16, to=20).draw, 20)
+    assert found.patient_region is None
+    assert "walk in and out" in found.losses[0]
