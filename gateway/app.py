@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import AsyncGenerator
 from importlib import metadata
@@ -22,7 +23,7 @@ from gateway.pages import router as pages
 from gateway.routes import cases, health, reports, session, uploads, video
 from gateway.settings import GatewaySettings
 from gateway.uploads.shelf import Shelf
-from schemas.errors import IctogramError
+from schemas.errors import IctogramError, InvalidRequestError
 from services.runtime import logs, telemetry
 from services.runtime.channel import AioChannel, connect_aio
 from services.runtime.objects import ObjectStore
@@ -41,13 +42,15 @@ def create_app(
 ) -> FastAPI:
     """The application; what is not given comes from the environment.
 
-    Raises ValueError for settings under which nobody could log in, or that would accept forgeable tokens.
+    Raises `InvalidRequestError` for settings under which nobody could log in, or that would accept forgeable tokens.
     """
     settings = settings or GatewaySettings.load()
     store = store or ObjectStore.from_settings(RuntimeSettings.load())
     local = LocalAccess(settings.local_token_file, settings.session_s) if settings.local_token_file else None
     if local is None and not settings.oidc_issuer:
-        raise ValueError("set oidc_issuer or local_token_file: there is no anonymous access, so nobody could log in")
+        raise InvalidRequestError(
+            "set ICTOGRAM_GATEWAY_OIDC_ISSUER or _LOCAL_TOKEN_FILE: there is no anonymous access, nobody could log in"
+        )
     authenticator = Authenticator(settings, local)
     shelf = Shelf(settings.upload_dir, store, settings.upload_expiry_days * _DAY_S)
 
@@ -98,6 +101,9 @@ def serve() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=round(settings.stop_grace_s),
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server handles them while it runs and raises them again afterwards: then there is nothing left to do.
+        signal.signal(number, lambda *_: None)
     try:
         _Server(config).run()
     finally:

@@ -21,7 +21,7 @@ from jwt import PyJWKClient
 
 from gateway.local import LocalAccess
 from gateway.settings import GatewaySettings, Role
-from schemas.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
+from schemas.errors import InvalidRequestError, PermissionDeniedError, UnauthenticatedError, UnavailableError
 
 ALLOWED_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -62,7 +62,9 @@ class OidcVerifier:
     def __init__(self, settings: GatewaySettings) -> None:
         refused = set(settings.oidc_algorithms) - ALLOWED_ALGORITHMS
         if refused or not settings.oidc_algorithms:
-            raise ValueError(f"oidc_algorithms must be some of {sorted(ALLOWED_ALGORITHMS)}, but has {sorted(refused)}")
+            raise InvalidRequestError(
+                f"oidc_algorithms must be some of {sorted(ALLOWED_ALGORITHMS)}, but has {sorted(refused)}"
+            )
         self._settings = settings
         self._keys: PyJWKClient | None = None
 

@@ -15,6 +15,8 @@ import secrets
 import time
 from pathlib import Path
 
+from schemas.errors import InvalidRequestError
+
 _LINK_LIFE_S = 600.0
 
 
@@ -80,7 +82,7 @@ class LocalAccess:
 def _read_or_make(path: Path) -> str:
     """The secret in `path`; a new random one, readable by the owner only, when there is none.
 
-    Raises ValueError when the file holds fewer than 32 characters.
+    Raises `InvalidRequestError` when the file holds fewer than 32 characters.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -92,7 +94,7 @@ def _read_or_make(path: Path) -> str:
         draft.unlink()
     secret = path.read_text(encoding="ascii").strip()
     if len(secret) < 32:
-        raise ValueError(f"local_token_file must hold at least 32 characters, but holds {len(secret)}")
+        raise InvalidRequestError(f"local_token_file must hold at least 32 characters, but holds {len(secret)}")
     return secret
 
 

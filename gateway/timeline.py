@@ -99,11 +99,11 @@ class _Scale:
         )
 
     def bar(self, kind: str, label: str, onset: Interval, offset: Interval, *, left: bool, right: bool) -> Bar:
-        core_from, core_to = onset.middle_s, max(offset.middle_s, onset.middle_s)
+        core_from, core_to = max(onset.middle_s, self.start_s), max(offset.middle_s, onset.middle_s, self.start_s)
         x, outer_x = self.x(core_from), self.x(onset.lo)
         return Bar(
             kind, label, core_from, core_to, x, max(self.x(core_to) - x, 4.0), outer_x,
-            max(self.x(offset.hi) - outer_x, 4.0), left, right,
+            max(self.x(offset.hi) - outer_x, 4.0), left or onset.hi < self.start_s, right,
         )  # fmt: skip
 
 
@@ -151,11 +151,10 @@ def of_episode(episode: Episode, duration_s: float, titles: dict[str, str], side
 
 
 def _window(episode: Episode, duration_s: float) -> tuple[float, float]:
-    """Shows the episode and everything that belongs to it, such as signs after its end, with a little around."""
-    occurrences = [one for finding in episode.findings for one in finding.occurrences]
-    start_s = min([episode.onset_s.lo, *(one.onset_s.lo for one in occurrences if not one.censored_left)])
-    end_s = max([episode.offset_s.hi, *(one.offset_s.hi for one in occurrences)])
-    return max(0.0, start_s - _LEAD_S), max(min(duration_s, end_s + _LEAD_S), start_s + 1.0)
+    """The episode and what follows it, such as post-ictal signs, with a little around. What was before may be long."""
+    ends = [one.offset_s.hi for finding in episode.findings for one in finding.occurrences]
+    start_s = max(0.0, episode.onset_s.lo - _LEAD_S)
+    return start_s, max(min(duration_s, max(episode.offset_s.hi, *ends, 0.0) + _LEAD_S), start_s + 1.0)
 
 
 def _timeline(recording_id: str, scale: _Scale, rows: list[tuple[str, tuple[Bar, ...]]]) -> Timeline:

@@ -22,6 +22,7 @@ from gateway.app import create_app
 from gateway.auth import OidcVerifier
 from gateway.local import LocalAccess
 from gateway.settings import GatewaySettings
+from schemas.errors import InvalidRequestError
 from services.runtime.objects import ObjectStore
 from tests.gateway.serving import MP4, Gateway, upload
 
@@ -160,12 +161,12 @@ def test_answer_says_how_to_authenticate(hospital: Gateway) -> None:
 
 @pytest.mark.parametrize("algorithms", [("HS256",), ("none",), ("RS256", "HS512"), ()])
 def test_forgeable_algorithms_cannot_be_configured(algorithms: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="oidc_algorithms"):
+    with pytest.raises(InvalidRequestError, match="oidc_algorithms"):
         OidcVerifier(GatewaySettings(oidc_issuer="https://issuer", oidc_algorithms=algorithms))
 
 
 def test_there_is_no_anonymous_mode(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no anonymous access"):
+    with pytest.raises(InvalidRequestError, match="there is no anonymous access"):
         create_app(GatewaySettings(upload_dir=tmp_path / "up"), ObjectStore(tmp_path.as_uri()))
 
 
@@ -284,7 +285,7 @@ def test_session_ends(tmp_path: Path) -> None:
 
 def test_short_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret")
-    with pytest.raises(ValueError, match="at least 32 characters"):
+    with pytest.raises(InvalidRequestError, match="at least 32 characters"):
         LocalAccess(tmp_path / "token", 60)
 
 
