@@ -62,7 +62,9 @@ class CasesServicer:
             requests.answer(connection, asked, json.dumps(response).encode())
             return cases.view(connection, case_id), existed
 
-        view, existed = await self._audited("CreateCase", request.caller, None, create)
+        view, existed = await self._audited(
+            "CreateCase", request.caller, None, create, made=lambda answer: answer[0].case.id
+        )
         await failpoints.hit_aio("cases.case.committed_before_ring")
         return pb.CreateCaseResponse(view=to_proto(view, pb.CaseView), already_existed=existed)
 
@@ -223,13 +225,21 @@ class CasesServicer:
         return to_proto(view, pb.CaseView)
 
     async def _audited(
-        self, method: str, caller: pb.Caller, case_id: str | None, work: Callable[[Connection], ValueT]
+        self,
+        method: str,
+        caller: pb.Caller,
+        case_id: str | None,
+        work: Callable[[Connection], ValueT],
+        made: Callable[[ValueT], str] | None = None,
     ) -> ValueT:
-        """Do it in a transaction of the caller's site, and leave an audit row whether it succeeds or not."""
+        """Do it in a transaction of the caller's site, and leave an audit row whether it succeeds or not.
+
+        ``made`` tells the id of the case where the call made one.
+        """
 
         def done(connection: Connection) -> ValueT:
             value = work(connection)
-            touched = value.case.id if isinstance(value, CaseView) else case_id
+            touched = case_id if made is None else made(value)
             self._note(connection, caller.site_id, caller.actor, caller.roles, method, touched, "ok")
             return value
 
@@ -334,9 +344,8 @@ def _without_clock(view: CaseView) -> CaseView:
     return replace(view, steps=tuple(replace(step, elapsed_s=0.0) for step in view.steps))
 
 
-def _token(place: tuple[Case, str]) -> str:
-    case, created_at = place
-    return base64.urlsafe_b64encode(f"{created_at}|{case.id}".encode()).decode()
+def _token(case: Case) -> str:
+    return base64.urlsafe_b64encode(f"{case.created_at}|{case.id}".encode()).decode()
 
 
 def _place(token: str) -> tuple[str, str] | None:

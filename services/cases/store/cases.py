@@ -124,8 +124,8 @@ def load(connection: Connection, case_id: str) -> Case:
 
 def newest(
     connection: Connection, statuses: Sequence[CaseStatus], before: tuple[str, str] | None, limit: int
-) -> list[tuple[Case, str]]:
-    """Cases of the transaction's site, newest first, after the place ``before`` (created_at, id); with their places."""
+) -> list[Case]:
+    """Cases of the transaction's site, newest first, after the place ``before`` (created_at, id)."""
     conditions, parameters = ["true"], list[object]()
     if statuses:
         conditions.append("c.status = ANY(%s)")
@@ -134,7 +134,7 @@ def newest(
         conditions.append("(c.created_at, c.id) < (%s::timestamptz, %s::uuid)")
         parameters.extend(before)
     tail = f"WHERE {' AND '.join(conditions)} ORDER BY c.created_at DESC, c.id DESC LIMIT %s"
-    return [(case, case.created_at) for case in _load(connection, tail, (*parameters, limit))]
+    return _load(connection, tail, (*parameters, limit))
 
 
 def _check(new: NewCase) -> None:
