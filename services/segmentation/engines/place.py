@@ -19,6 +19,8 @@ _LEAST_SHARE = 0.2
 _PERSON_SHARE = 0.008
 _NEAR = 0.07
 _MARGIN = 0.05
+_SMALL_MARGIN = 0.14
+_LARGE_SHARE = 0.25
 _OTHER_SCORE = 0.15
 _STRANGER_MARGIN = 0.05
 
@@ -93,7 +95,7 @@ def found(steady: Weights) -> Place | None:
         if label != best and (_grown(body, _NEAR) & island).any():
             body |= island
     hull = _hull(body)
-    reach = _grown(hull, _MARGIN)
+    reach = _grown(hull, _margin(float(hull.mean())))
     mine = sum(scores[label] for label in scores if (body & (labels == label)).any())
     far = [label for label in scores if not (body & (labels == label)).any() and scores[label] > _OTHER_SCORE * mine]
     elsewhere = np.isin(labels, far) & ~reach
@@ -113,6 +115,11 @@ def _islands(steady: Weights) -> tuple[int, np.ndarray[Any, np.dtype[np.int32]],
         island = labels == label
         scores[label] = float(weight[island].sum()) if island.sum() >= smallest else 0.0
     return count - 1, np.asarray(labels, np.int32), scores
+
+
+def _margin(share: float) -> float:
+    """Wider for small places: where only a chest was seen breathing, arms and legs lie further out."""
+    return _MARGIN + (_SMALL_MARGIN - _MARGIN) * max(0.0, 1 - share / _LARGE_SHARE)
 
 
 def _middle(shape: tuple[int, int]) -> Weights:

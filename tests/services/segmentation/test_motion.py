@@ -42,7 +42,7 @@ def _others_inside(found: SegmentOutput, box: Box) -> np.ndarray:
 def test_the_patient_is_where_movement_stays(segment: Segment) -> None:
     found = segment(Stage().jerking(*BED).draw, 12)
     assert _covered(found.patient_region, _box(*BED)) > 0.95
-    assert _size(found.patient_region) < 2.5 * _size(_box(*BED))
+    assert _size(found.patient_region) < 3.5 * _size(_box(*BED))
     assert found.others_present == ()
     assert found.staff_contacts == ()
     assert found.patient_missing == ()
@@ -136,7 +136,7 @@ def test_a_shaken_camera_for_a_while_does_not_widen_the_place(segment: Segment) 
 
     found = segment(draw, 16, camera_moving=(Interval(4.8, 8.2),))
     assert _covered(found.patient_region, _box(*BED)) > 0.95
-    assert _size(found.patient_region) < 2.5 * _size(_box(*BED))
+    assert _size(found.patient_region) < 3.5 * _size(_box(*BED))
 
 
 def test_where_everything_moves_the_whole_picture_counts(segment: Segment) -> None:
