@@ -18,7 +18,9 @@ from schemas.errors import IctogramError, UnavailableError, by_code
 UPLOAD_CHUNK_BYTES = 8 * 2**20
 """One PATCH carries this much; a cut connection loses at most this."""
 REQUEST_TIMEOUT_S = 30.0
-"""Time-out of one request; event streams have none."""
+"""Time-out of one short request."""
+FILING_TIMEOUT_S = 900.0
+"""The last PATCH of a large upload waits until the whole file was copied and hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class GatewayClient:
                         "Upload-Offset": str(offset),
                         "Content-Type": "application/offset+octet-stream",
                     },
+                    timeout=httpx.Timeout(REQUEST_TIMEOUT_S, read=FILING_TIMEOUT_S),
                 )
                 offset = int(response.headers["upload-offset"])
                 sent(offset)

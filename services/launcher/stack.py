@@ -65,8 +65,9 @@ class EmbeddedStack:
         self.gateway_port = gateway_port or ports.pop()
         self.postgres = PostgresServer(self.home / "postgres", ports.pop(), durable=durable)
         self.broker = BrokerServer(self.home / "broker", ports.pop())
-        self._addresses = {name: f"127.0.0.1:{ports.pop()}" for name in (*COMPUTE_SERVICES, "cases")}
-        self._extra = dict(environment or {})
+        self.addresses: Mapping[str, str] = {name: f"127.0.0.1:{ports.pop()}" for name in (*COMPUTE_SERVICES, "cases")}
+        self.overrides = dict(environment or {})
+        """Settings that win over the stack's own; change them before `start`."""
         self._lock: IO[str] | None = None
 
     @property
@@ -125,7 +126,7 @@ class EmbeddedStack:
         self._start_stores()
         for name in PARTS:
             self.supervisor.start(self._part(name))
-        for name, address in self._addresses.items():
+        for name, address in self.addresses.items():
             self._await(name, functools.partial(_is_serving, address))
         self._await("gateway", self._gateway_ready)
 
@@ -150,8 +151,8 @@ class EmbeddedStack:
             "ICTOGRAM_DELIVERY_BROKER": self.broker.url,
             "ICTOGRAM_DELIVERY_FOLDER": str(self.delivered),
         }
-        settings |= {f"ICTOGRAM_ADDRESS_{name.upper()}": address for name, address in self._addresses.items()}
-        return {**os.environ, **settings, **self._extra}
+        settings |= {f"ICTOGRAM_ADDRESS_{name.upper()}": address for name, address in self.addresses.items()}
+        return {**os.environ, **settings, **self.overrides}
 
     def _prepare_home(self) -> None:
         for folder in (self.home, self.logs, self.home / "objects", self.home / "uploads", self.delivered):
@@ -186,19 +187,26 @@ class EmbeddedStack:
         migrate(self.postgres.dsn)
 
     def _part(self, name: str) -> ProcessSpec:
-        healthy = self._gateway_alive if name == "gateway" else None
-        if name in self._addresses:
-            healthy = functools.partial(_is_serving, self._addresses[name])
+        healthy: Callable[[], bool] | None = self._gateway_alive if name == "gateway" else None
+        own: dict[str, str] = {}
+        if name in self.addresses:
+            healthy = functools.partial(_is_serving, self.addresses[name])
+            own = {"ICTOGRAM_LISTEN": self.addresses[name]}
         argv = [sys.executable, "-m", "services.launcher", *PARTS[name]]
-        return self._spec(name, argv, signal.SIGTERM, healthy)
+        return self._spec(name, argv, signal.SIGTERM, healthy, own)
 
     def _spec(
-        self, name: str, argv: list[str], stop: signal.Signals, healthy: Callable[[], bool] | None = None
+        self,
+        name: str,
+        argv: list[str],
+        stop: signal.Signals,
+        healthy: Callable[[], bool] | None = None,
+        own: Mapping[str, str] | None = None,
     ) -> ProcessSpec:
         return ProcessSpec(
             name=name,
             argv=argv,
-            environment=self.environment(),
+            environment={**self.environment(), **(own or {})},
             log_path=self.logs / f"{name}.log",
             stop_signal=stop,
             healthy=healthy,

@@ -13,7 +13,7 @@ from tests.support.videos import scene, write_video
 @pytest.fixture(scope="session")
 def under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUnderTest]:
     """One stack for all fault tests: it must survive every one of them."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as stack:
+    with running_stack(tmp_path_factory.mktemp("stack"), behind_proxies=True) as stack:
         yield stack
 
 

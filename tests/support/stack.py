@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from schemas.errors import UnavailableError
 from services.launcher.client import GatewayClient
 from services.launcher.stack import EmbeddedStack
+from tests.support.proxy import Proxy
 
 QUICK = {
     "ICTOGRAM_PROGRESS_S": "0.5",
@@ -39,9 +40,11 @@ PATIENCE_S = 120.0
 class StackUnderTest:
     """A running stack, its fail points and its store."""
 
-    def __init__(self, stack: EmbeddedStack, failpoints: Path) -> None:
+    def __init__(self, stack: EmbeddedStack, failpoints: Path, proxies: Mapping[str, Proxy]) -> None:
         self.stack = stack
         self._failpoints = failpoints
+        self.proxies = proxies
+        """Proxies before the parts, by name; empty when there are none."""
 
     def arm(self, rules: str = "") -> None:
         """Arm fail points (``name=action@hit``) in every process of the running stack; counting starts anew."""
@@ -53,6 +56,11 @@ class StackUnderTest:
         from services.runtime.failpoints import hits
 
         return hits(self._failpoints)
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Let a fault last."""
+        time.sleep(seconds)
 
     def client(self) -> GatewayClient:
         """A client of the gateway."""
@@ -121,14 +129,36 @@ class StackUnderTest:
 
 
 @contextmanager
-def running_stack(home: Path, environment: Mapping[str, str] | None = None) -> Iterator[StackUnderTest]:
-    """A stack with quick settings and empty fail points."""
+def running_stack(
+    home: Path, environment: Mapping[str, str] | None = None, *, behind_proxies: bool = False
+) -> Iterator[StackUnderTest]:
+    """A stack with quick settings and empty fail points, if wanted with a proxy before each listening part."""
     failpoints = home / "failpoints"
     home.mkdir(parents=True, exist_ok=True)
     failpoints.write_text("", encoding="utf-8")
     settings = {**QUICK, "ICTOGRAM_FAILPOINTS": f"@{failpoints}", **(environment or {})}
-    with EmbeddedStack(home, environment=settings, durable=False) as stack:
-        yield StackUnderTest(stack, failpoints)
+    stack = EmbeddedStack(home, environment=settings, durable=False)
+    with ExitStack() as cleanup:
+        proxies = {}
+        if behind_proxies:
+            ports = {name: int(address.rpartition(":")[2]) for name, address in stack.addresses.items()}
+            ports |= {"postgres": stack.postgres.port, "broker": stack.broker.port}
+            proxies = {name: cleanup.enter_context(Proxy("127.0.0.1", port)) for name, port in ports.items()}
+            stack.postgres.prepare()
+            stack.broker.prepare()
+            stack.overrides.update(_addresses_of(stack, proxies))
+        cleanup.enter_context(stack)
+        yield StackUnderTest(stack, failpoints, proxies)
+
+
+def _addresses_of(stack: EmbeddedStack, proxies: Mapping[str, Proxy]) -> dict[str, str]:
+    broker = stack.broker.url.replace(str(stack.broker.port), str(proxies["broker"].port))
+    return {
+        **{f"ICTOGRAM_ADDRESS_{name.upper()}": proxies[name].address for name in stack.addresses},
+        "ICTOGRAM_CASES_DATABASE": stack.postgres.dsn.replace(str(stack.postgres.port), str(proxies["postgres"].port)),
+        "ICTOGRAM_CASES_BROKER": broker,
+        "ICTOGRAM_DELIVERY_BROKER": broker,
+    }
 
 
 Found = TypeVar("Found")
