@@ -60,10 +60,11 @@ def decode_to_nowhere(path: Path) -> None:
             pass
 
 
-def timed(work: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
+def timed(work: Callable[[], object]) -> tuple[tuple[float, float], object]:
+    """(elapsed, CPU) seconds, and the result. On a busy machine only the CPU seconds mean anything."""
+    start, used = time.perf_counter(), time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return (time.perf_counter() - start, time.process_time() - used), result
 
 
 def main(seconds: float, rounds: int) -> None:
@@ -87,14 +88,20 @@ def main(seconds: float, rounds: int) -> None:
             next_job = SegmentJob(recording, result, folder.as_uri(), prefix, SegmentationSettings())
             segmenting.append(timed(lambda work=next_job: segment(work, lambda *_: None))[0])
         print(f"video: {seconds:g} s of {WIDTH}x{HEIGHT} at {RATE}/s, {ref.size_bytes * 8 / seconds / 1e6:.1f} Mb/s")
-        print("round   decode s   intake s   ratio   segmentation s   ratio")
+        print("round   decode s (CPU)   intake s (CPU)   ratio (CPU)   segmentation s (CPU)   ratio (CPU)")
         for row, (unit, intake, masks) in enumerate(zip(decoding, taking, segmenting, strict=True)):
             print(
-                f"{row:5d}   {unit:8.2f}   {intake:8.2f}   {intake / unit:5.2f}   {masks:14.2f}   {masks / unit:5.2f}"
+                f"{row:5d}   {unit[0]:7.2f} ({unit[1]:5.2f})   {intake[0]:7.2f} ({intake[1]:5.2f})   "
+                f"{intake[0] / unit[0]:5.2f} ({intake[1] / unit[1]:4.2f})   {masks[0]:12.2f} ({masks[1]:5.2f})   "
+                f"{masks[0] / unit[0]:5.2f} ({masks[1] / unit[1]:4.2f})"
             )
-        ratio = statistics.median(i / d for d, i in zip(decoding, taking, strict=True))
-        share = statistics.median(m / d for d, m in zip(decoding, segmenting, strict=True))
-        print(f"median: intake {ratio:.2f} x decode (budget {BUDGET}), segmentation {share:.2f} x decode")
+        for step, spent in (("intake", taking), ("segmentation", segmenting)):
+            elapsed, used = (
+                statistics.median(one[kind] / unit[kind] for one, unit in zip(spent, decoding, strict=True))
+                for kind in (0, 1)
+            )
+            print(f"median {step}: {elapsed:.2f} x decode, CPU {used:.2f} x decode")
+        print(f"budget: intake {BUDGET} x decode")
         print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
