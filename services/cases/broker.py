@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from celery import Celery
 from kombu.entity import Queue
+from kombu.exceptions import KombuError
 from opentelemetry import context as otel_context
 
 from schemas.case import Priority, StepName
@@ -82,7 +83,7 @@ class Bell:
         token = otel_context.attach(telemetry.context_of(traceparent))
         try:
             self._app.send_task(task, args=(identifier,), queue=queue, retry=False, ignore_result=True)
-        except (OSError, self._app.connection_for_write().connection_errors) as error:
+        except (OSError, KombuError) as error:
             raise UnavailableError("the broker cannot be reached right now") from error
         finally:
             otel_context.detach(token)

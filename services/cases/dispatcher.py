@@ -121,6 +121,8 @@ class Dispatcher:
                 self._lead_once()
             except (psycopg.Error, IctogramError) as error:
                 log.warning("dispatching interrupted", reason=type(error).__name__)
+            except Exception:  # the dispatcher must outlive what nobody thought of
+                log.exception("dispatching interrupted by a fault")
             self._stopped.wait(min(1.0, self._settings.sweep_s))
 
     def _lead_once(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from typing import Any
 
 from celery import Celery, signals
+from celery.platforms import SecurityWarning
 from kombu.entity import Queue
 
 from schemas.case import StepName
@@ -43,6 +45,8 @@ def work(queues: str) -> None:
     signals.setup_logging.connect(_keep_logging, weak=False)
     signals.worker_ready.connect(lambda **_: vigil.start(), weak=False)
     signals.worker_shutting_down.connect(lambda **_: vigil.leave(performer.stop), weak=False)
+    # Celery warns of running as root because messages could carry code; ours carry JSON only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         pool="threads",
         concurrency=settings.worker_threads,

@@ -26,6 +26,8 @@ DATABASE = "ictogram"
 START_TIMEOUT_S = 60.0
 """A cold machine creates a cluster in about 5 s; loaded ones were ten times slower."""
 STOP_TIMEOUT_S = 10.0
+STARTS = 20
+"""Starts tried in a row before it is given up."""
 PASSWORD_FILE = "password"  # noqa: S105 - the name of a file
 _NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 _NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -103,15 +105,16 @@ class PostgresServer:
     def start(self) -> None:
         """Prepare and run it as a child of this process until `stop`; for tests and tools without a supervisor."""
         self.prepare()
-        with (self.folder / "postgres.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
-            )
         deadline = time.monotonic() + START_TIMEOUT_S
+        tries = 0
         while not self.ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process is None or self._process.poll() is not None:
+                # Helpers of a killed server hold its shared memory for a moment; a new one refuses to start meanwhile.
+                tries += 1
+                self._process = self._spawn()
+            if tries > STARTS or time.monotonic() > deadline:
                 raise UnavailableError(f"postgres did not start; {self.folder / 'postgres.log'} says why")
-            time.sleep(0.05)
+            time.sleep(0.1)
         self.create_database()
 
     def stop(self) -> None:
@@ -132,6 +135,12 @@ class PostgresServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "postgres.log").open("ab") as log:
+            return subprocess.Popen(
+                self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+            )
 
     def _initialise(self) -> None:
         password = self.folder / PASSWORD_FILE

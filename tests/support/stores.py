@@ -53,5 +53,6 @@ def fresh_database(server: PostgresServer, template: str = "") -> Iterator[str]:
     base = server.dsn.rpartition("/")[0]
     with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
-        yield f"{base}/{name}"
+    yield f"{base}/{name}"
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -160,7 +160,9 @@ def failpoints(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stack(dsn: str, own_broker: BrokerServer, tmp_path: Path, failpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(
+    dsn: str, own_broker: BrokerServer, tmp_path: Path, failpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stack]:
     services = FakeServices()
     services.start()
     destination = {"id": "folder", "kind": "folder", "release": "preliminary", "owner": "research lead"}
@@ -212,6 +214,16 @@ POINTS = (
 )
 
 
+def test_killed_at_every_fail_point_in_one_case(stack: Stack, failpoints: Path) -> None:
+    failpoints.write_text(",".join(f"{point}=kill@1" for point in POINTS))
+    case_id = stack.create()
+    view = stack.reported(case_id)
+    stack.check_once_only(case_id)
+    assert sum(step.attempt for step in view.steps) > len(view.steps), "the kills cost attempts"
+    stack.wait_for(lambda: set(POINTS) <= set(json.loads(Path(f"{failpoints}.counts").read_text())))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_fail_point_the_case_still_ends_once(stack: Stack, failpoints: Path, point: str) -> None:
     failpoints.write_text(f"{point}=kill@1")
@@ -238,9 +250,7 @@ def test_a_broker_that_is_killed_and_comes_back_empty_costs_nothing(stack: Stack
     assert stack.parts.processes["worker"].pid == worker, "the same worker took the next case"
 
 
-def test_postgres_killed_under_a_running_step_loses_nothing(
-    stack: Stack, postgres: PostgresServer
-) -> None:
+def test_postgres_killed_under_a_running_step_loses_nothing(stack: Stack, postgres: PostgresServer) -> None:
     stack.services[StepName.SEGMENTATION].gate.clear()
     case_id = stack.create()
     stack.wait_for(lambda: stack.services[StepName.SEGMENTATION].running == 1)
@@ -298,6 +308,9 @@ def test_messages_that_come_three_times_in_any_order_do_no_harm(stack: Stack) ->
     for case_id in cases:
         stack.reported(case_id)
         stack.check_once_only(case_id)
-    claims = stack.ask("SELECT step_id, count(*) AS n FROM progress_log WHERE event = 'claimed' GROUP BY 1")
-    assert {row["n"] for row in claims} == {1}
+    leases = stack.ask(
+        "SELECT step_id, count(*) FILTER (WHERE event = 'claimed') - count(*) FILTER (WHERE event = 'refunded') AS n"
+        " FROM progress_log WHERE step_id IS NOT NULL GROUP BY 1"
+    )
+    assert {row["n"] for row in leases} == {1}, "one lease per step, besides those that a full service sent back"
     bell.close()

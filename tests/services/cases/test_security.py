@@ -102,5 +102,4 @@ def test_a_connection_that_hangs_is_cut(settings: CasesSettings) -> None:
     """The statement time-out is the server's; a network that swallows its answer needs ours."""
     impatient = settings.model_copy(update={"database_timeout_s": 0.4})
     with Database(impatient) as database, pytest.raises(UnavailableError), database.worker() as connection:
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("SELECT pg_sleep(60)")
+        connection.execute("SELECT set_config('statement_timeout', '0', true), pg_sleep(60)")
