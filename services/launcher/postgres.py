@@ -81,7 +81,7 @@ class PostgresServer:
             "log_parameter_max_length_on_error": "0",
         }
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}  # commits still reach the operating system
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         tied = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
         # The tie comes after the change of user, which would undo it.

@@ -116,8 +116,13 @@ class StackUnderTest:
 
     def wait_delivered(self, case_id: str, patience_s: float = PATIENCE_S) -> Path:
         """Wait until the report stands in the destination folder; returns the version's folder."""
-        view = self.wait(case_id)
-        report_id, version = view["case"]["report_id"], view["case"]["report_version"]
+        self.wait(case_id)
+        latest = self.rows(
+            "SELECT r.id, v.version FROM report r JOIN report_version v ON v.report_id = r.id "
+            "WHERE r.case_id = %s ORDER BY v.version DESC LIMIT 1",
+            case_id,
+        )
+        report_id, version = latest[0]["id"], latest[0]["version"]
         target = self.stack.delivered / str(report_id) / f"v{version}"
 
         def delivered() -> bool:
