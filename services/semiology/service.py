@@ -131,7 +131,7 @@ def _joined(first: Proposal, second: Proposal) -> Proposal:
         offset_s=later.offset_s,
         offset_captured=later.offset_captured,
         score=best.score,
-        rationale=" ".join((first.rationale, second.rationale)),
+        rationale=f"{first.rationale} {second.rationale}",
     )
 
 

@@ -10,7 +10,14 @@ from services.semiology.service import merge, phase_of, status_of, union
 
 
 def proposal(begin: float, end: float, score: float = 0.7, *, captured: bool = True) -> Proposal:
-    return Proposal(Interval(begin, begin), Interval(end, end), captured, True, score, f"seen at {begin}.")
+    return Proposal(
+        onset_s=Interval(begin, begin),
+        offset_s=Interval(end, end),
+        onset_captured=captured,
+        offset_captured=True,
+        score=score,
+        rationale=f"seen at {begin}.",
+    )
 
 
 def test_overlapping_proposals_become_one_with_the_widest_span_and_the_best_score() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.semiology.engines.kinematic.body import Body, Region
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.scene import Scene, noise_floor
 
@@ -118,8 +117,3 @@ def _frequencies(
         total = power[used].sum()
         pace[k] = float((power * frequency)[used].sum() / total) if total > 0 else 0.0
     return tremor, pace
-
-
-def shares_of(body: Body, energy: Floats) -> dict[Region, float]:
-    """`Body.shares`, with everything on the trunk when the body has no axis."""
-    return body.shares(energy) or {region: float(region is Region.TRUNK) for region in Region}

@@ -20,7 +20,7 @@ FASTEST_PACE_HZ = (1.5, 6.5)
 MOST_VARIATION = 0.65
 """Pauses vary with the slowing (ES: coefficient of variation 52 %, Bayly 2013), but a train of jerks is no noise."""
 PRIOR = -2.2
-"""Log-odds of an unspecific 2–6 Hz rhythm: everyday rhythms are several times as frequent (87 false alarms per hour for
+"""Log-odds of an unspecific 2–6 Hz rhythm: everyday rhythms are far more frequent (87 false alarms per hour for
 the bare ratio rule)."""
 WEIGHT_SLOWING = 2.4
 """A steady lengthening of the pauses: the best separator of clonic from voluntary or functional rhythm."""
@@ -29,7 +29,7 @@ WEIGHT_JERKS = 1.9
 WEIGHT_LENGTH = 0.8
 """Lasting beyond 5–10 s."""
 WEIGHT_SHORT = -2.5
-"""Shorter than 4–7 s: at 2 s the ratio rule alarms 87 times an hour, at 5 s 16, at 10 s 1.8 (measured on wrist data)."""
+"""Shorter than 4–7 s: at 2 s the ratio rule alarms 87 times an hour, at 5 s 16, at 10 s 1.8 (on wrist data)."""
 ENOUGH_JERKS = (8, 16)
 """A trend of the pauses is worth the more, the more pauses it stands on."""
 WEIGHT_SPREAD = 1.5
@@ -41,9 +41,7 @@ BEYOND_JERKS = (8.0, 14.0)
 def clonic_events(rhythms: Sequence[Rhythm], body: Body, end_s: float) -> tuple[Event, ...]:
     """Clonic candidates in time order; runs of several limbs that jerk at the same time become one event."""
     trains = [rhythm for rhythm in rhythms if _is_train(rhythm)]
-    events = []
-    for group in _together(trains):
-        events.append(_event(group, body, end_s))
+    events = [_event(group, body, end_s) for group in _together(trains)]
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
@@ -124,7 +122,9 @@ def _event(group: list[Rhythm], body: Body, end_s: float) -> Event:
 
 def _words(rhythm: Rhythm, part: BodyPart, side: Side, *, spread: bool) -> str:
     train = rhythm.train
-    where = "several limbs" if spread else ("a limb or the trunk" if part is BodyPart.UNSPECIFIED else part.value.replace("_", " "))
+    where = "a limb or the trunk" if part is BodyPart.UNSPECIFIED else part.value.replace("_", " ")
+    if spread:
+        where = "several limbs"
     if side in {Side.LEFT, Side.RIGHT}:
         where = f"{side.value} {where}"
     pace = (

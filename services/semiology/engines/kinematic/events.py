@@ -52,6 +52,8 @@ class Event:
     """Going on when assessable video began."""
     censored_right: bool = False
     """Still going on when assessable video ended."""
+    shaking: bool = False
+    """For vigorous movement: fast enough to be called shaking."""
     forced: bool = False
     """For head turns: sustained and held, as version is."""
 

@@ -74,7 +74,9 @@ class _FlowMeter:
         self.rows, self.columns = max(1, round(height / CELL_PX)), max(1, round(width / CELL_PX))
         self._long_side = float(max(height, width))
 
-    def measure(self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> tuple[Array, Array, Array, bool, bool]:
+    def measure(
+        self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]
+    ) -> tuple[Array, Array, Array, bool, bool]:
         """Velocity (rows, columns, 2) and speed (rows, columns) per frame step, camera (2,), light and same flags."""
         cv2 = self._cv2
         velocity = np.zeros((self.rows, self.columns, 2), np.float32)
@@ -161,7 +163,8 @@ def measure(source: Iterator[Frame], rate_hz: float) -> MotionGrid:
         else:
             step_s = max(1e-3, frame.time_s - before.time_s)
             velocity, speed, camera, light, same = meter.measure(before.image, frame.image)
-            rows.append(((velocity / step_s).astype(np.float16), (speed / step_s).astype(np.float16), camera / step_s, light, same))
+            cells = (velocity / step_s).astype(np.float16), (speed / step_s).astype(np.float16)
+            rows.append((*cells, camera / step_s, light, same))
             times.append(frame.time_s)
         before = frame
     shape = (meter.rows, meter.columns) if meter else (1, 1)

@@ -1,4 +1,4 @@
-"""Where the patient's head is: OpenCV's bundled face cascades, else the roundest patch of skin at an end of the body."""
+"""Where the patient's head is: OpenCV's bundled face cascades, else the roundest patch of skin in the body's region."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ TURNS = (0, 90, 270, 180)
 def _cascades() -> tuple[Any, ...]:
     import cv2
 
-    folder = Path(cv2.data.haarcascades)
+    folder = Path(cv2.__file__).parent / "data"
     names = ("haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml")
     return tuple(cv2.CascadeClassifier(str(folder / name)) for name in names)
 
@@ -78,10 +78,12 @@ def _by_face(stills: Sequence[Picture], region: Box | None) -> Head | None:
     long_side = float(max(height, width))
     found: list[tuple[float, float, float, int]] = []
     for turn in TURNS:
-        for still in stills:
-            gray = cv2.cvtColor(still, cv2.COLOR_BGR2GRAY)
+        for still in stills if turn == 0 else stills[::2]:
+            gray = np.asarray(cv2.cvtColor(still, cv2.COLOR_BGR2GRAY), np.uint8)
             found += [
-                (x, y, size, turn) for x, y, size in _faces(gray, turn) if _inside(x / width, y / height, region)
+                (x, y, size, turn)
+                for x, y, size in _faces(gray, turn)
+                if _inside(x / width, y / height, region) and _at_the_end(x / width, y / height, turn, region)
             ]
         if _agreeing(found, found) >= ENOUGH:
             break
@@ -134,6 +136,16 @@ def _inside(x: float, y: float, region: Box | None) -> bool:
     margin_x, margin_y = 0.15 * (region.right - region.left), 0.15 * (region.bottom - region.top)
     across = region.left - margin_x <= x <= region.right + margin_x
     return across and region.top - margin_y <= y <= region.bottom + margin_y
+
+
+def _at_the_end(x: float, y: float, turn: int, region: Box | None) -> bool:
+    """Whether a face lies towards its own crown's end of the patient's region (a body hangs below its face)."""
+    if region is None:
+        return True
+    up = {0: (0, -1), 90: (-1, 0), 180: (0, 1), 270: (1, 0)}[turn]
+    off_x = (x - (region.left + region.right) / 2) / max(region.right - region.left, 1e-6)
+    off_y = (y - (region.top + region.bottom) / 2) / max(region.bottom - region.top, 1e-6)
+    return off_x * up[0] + off_y * up[1] > (0.05 if turn else -0.2)
 
 
 def _by_skin(stills: Sequence[Picture], region: Box | None) -> Head | None:

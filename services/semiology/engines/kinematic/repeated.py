@@ -102,8 +102,8 @@ def automatism_events(activity: Activity, body: Body) -> tuple[Event, ...]:
                 side=side,
                 part=BodyPart.HAND,
                 words=(
-                    f"Continuous small movement of the arms ({side.value.replace('_', ' ')}) for {length_s:.0f} s at a mean "
-                    f"rate of {pace:.1f} Hz while the rest of the body keeps still."
+                    f"Continuous small movement of the arms ({side.value.replace('_', ' ')}) for {length_s:.0f} s at a "
+                    f"mean rate of {pace:.1f} Hz while the rest of the body keeps still."
                 ),
                 measures=(Measure("mean_rate", round(pace, 2), "Hz"), Measure("duration", round(length_s, 2), "s")),
             )

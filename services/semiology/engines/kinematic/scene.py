@@ -21,6 +21,8 @@ from services.semiology.engines.kinematic.head import Picture, find_head
 
 Floats = npt.NDArray[Any]
 
+STILL_PX = 560
+"""Long side of stills: the cascades' smallest face is then 23 px of a 640 px proxy."""
 STILLS = 5
 """Stills in which the head is looked for."""
 REGION_MARGIN = 0.06
@@ -67,7 +69,7 @@ def stills_of(evidence: Evidence) -> list[Picture]:
     pictures: list[Picture] = []
     for k in range(STILLS):
         at = duration * (k + 0.25) / STILLS
-        for frame in frames(evidence.proxy, colour="bgr", span=(at, at + 2.5 * step)):
+        for frame in frames(evidence.proxy, long_side_px=STILL_PX, colour="bgr", span=(at, at + 2.5 * step)):
             pictures.append(frame.image)
             break
     return pictures

@@ -35,7 +35,7 @@ RULES: dict[str, Test] = {
     "unilateral_clonic": lambda e: e.kind is Kind.CLONIC and e.side in ONE_SIDE,
     "tonic": lambda e: e.kind is Kind.TONIC,
     "unilateral_tonic": lambda e: e.kind is Kind.TONIC and e.side in ONE_SIDE,
-    "full_body_shaking": lambda e: e.kind is Kind.CLONIC and e.part is BodyPart.WHOLE_BODY,
+    "full_body_shaking": lambda e: e.shaking or (e.kind is Kind.CLONIC and e.part is BodyPart.WHOLE_BODY),
     "arms_move_simultaneously": lambda e: (
         e.kind in {Kind.CLONIC, Kind.TONIC} and e.side in BOTH_SIDES and e.part in ARM_PARTS
     ),
@@ -79,7 +79,22 @@ def _answer(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Scene
 
 def _blocked(sign: Sign, episode: Proposal, scene: Scene) -> Answer | None:
     """The reason why a sign cannot be judged in an episode; none when it can."""
-    facts, body = scene.facts, scene.body
+    blocked = _without_rate(sign, scene) or _without_body(sign, scene)
+    if blocked is not None:
+        return blocked
+    if sign.id == "behavioural_arrest" and not active_before(episode, scene, sign.needs_before_s):
+        text = f"Less than {sign.needs_before_s:.0f} s of activity were seen before; a pause cannot be told from rest."
+        return Answer(sign.id, reason=Reason.NO_PRECEDING_ACTIVITY, reason_text=text)
+    if assessable_s(episode, scene) <= 0:
+        gap = next((g for g in scene.gaps if g.span.hi >= episode.onset_s.lo), None)
+        reason = gap.reason if gap else Reason.TOO_SHORT
+        return Answer(sign.id, reason=reason, reason_text="Movement could not be judged during the whole episode.")
+    return None
+
+
+def _without_rate(sign: Sign, scene: Scene) -> Answer | None:
+    """The reason when rhythm cannot be read from the recording at all."""
+    facts = scene.facts
     if sign.rhythmic and 0 < facts.effective_rate_hz < LOWEST_RATE_HZ:
         text = (
             f"The picture changes {facts.effective_rate_hz:.1f} times a second; "
@@ -89,18 +104,17 @@ def _blocked(sign: Sign, episode: Proposal, scene: Scene) -> Answer | None:
     if sign.rhythmic and Tri.YES in {facts.slow_motion, facts.edited}:
         text = "The video is slowed or edited; rates and durations hold only after it was retimed."
         return Answer(sign.id, reason=Reason.SLOW_MOTION, reason_text=text)
+    return None
+
+
+def _without_body(sign: Sign, scene: Scene) -> Answer | None:
+    """The reason when the parts that a sign speaks of were not found."""
+    body = scene.body
     if sign.id in NEEDS_FACE and (body.head is None or not body.sides_known):
         return Answer(sign.id, reason=Reason.FACE_NOT_VISIBLE, reason_text="No face was found to see turn.")
     if sign.id in NEEDS_AXIS and body.along is None:
         text = f"Arms, pelvis and legs could not be told apart: {body.how}."
         return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
-    if sign.id == "behavioural_arrest" and not active_before(episode, scene, sign.needs_before_s):
-        text = f"Less than {sign.needs_before_s:.0f} s of activity were seen before; a pause cannot be told from rest."
-        return Answer(sign.id, reason=Reason.NO_PRECEDING_ACTIVITY, reason_text=text)
-    if assessable_s(episode, scene) <= 0:
-        gap = next((g for g in scene.gaps if g.span.hi >= episode.onset_s.lo), None)
-        reason = gap.reason if gap else Reason.TOO_SHORT
-        return Answer(sign.id, reason=reason, reason_text="Movement could not be judged during the whole episode.")
     return None
 
 
@@ -138,13 +152,14 @@ def _asleep(episode: Proposal, scene: Scene) -> Answer:
         text = "The recording begins during the episode; the state before it was not seen."
         return Answer(sign, reason=Reason.ONSET_NOT_CAPTURED, reason_text=text)
     if episode.onset_s.lo - scene.begin_s < ASLEEP_S and episode.state_before is StateBefore.UNKNOWN:
-        text = f"{episode.onset_s.lo - scene.begin_s:.0f} s were seen before the onset; apparent sleep needs {ASLEEP_S:.0f} s."
+        seen_s = episode.onset_s.lo - scene.begin_s
+        text = f"{seen_s:.0f} s were seen before the onset; apparent sleep needs {ASLEEP_S:.0f} s."
         return Answer(sign, reason=Reason.TOO_SHORT, reason_text=text)
-    seen_s = assessable_s(episode, scene)
+    judged_s = assessable_s(episode, scene)
     if episode.state_before is not StateBefore.APPARENTLY_ASLEEP:
-        return Answer(sign, assessable_s=seen_s, score=0.1)
+        return Answer(sign, assessable_s=judged_s, score=0.1)
     words = f"No movement but breathing in the {ASLEEP_S:.0f} s before the onset: apparently asleep (no EEG)."
-    return Answer(sign, (Sighting(episode.onset_s, episode.onset_s, 0.65, rationale=words),), seen_s, score=0.65)
+    return Answer(sign, (Sighting(episode.onset_s, episode.onset_s, 0.65, rationale=words),), judged_s, score=0.65)
 
 
 def _small_face(sign: Sign, scene: Scene) -> Answer | None:

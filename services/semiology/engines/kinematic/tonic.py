@@ -1,7 +1,7 @@
 """Tonic posture: limbs brought into a posture at once, held still (often with a fine tremor), and given up again.
 
-A posture is read from movement that goes somewhere: a burst of drift, a hold without drift of at least 2.5 s, and often
-a second burst that goes back. Everyday postures (reaching, stretching, lying differently) come slower, in one arm, after
+A posture is read from movement that goes somewhere: a burst of drift, a hold without drift of at least 2.5 s, often a
+second burst that goes back. Everyday postures (reaching, stretching, lying differently) come slower, in one arm, after
 other movement, or with the trunk.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from schemas.segmentation import BodyPart
 from schemas.semiology import Measure, Side
-from services.semiology.engines.kinematic.activity import BIN_S, Activity, shares_of
+from services.semiology.engines.kinematic.activity import BIN_S, Activity
 from services.semiology.engines.kinematic.body import ARMS, LEFT, LEGS, RIGHT, Body, Region
 from services.semiology.engines.kinematic.events import Event, Kind, logistic, ramp
 
@@ -32,11 +32,13 @@ half a head per second."""
 REST = 0.25
 """During the hold the drift stays below this share of the rise's peak."""
 QUIET_BEFORE_S = 2.0
-TREMOR_PACE_HZ = 5.0
+SEEN_BEFORE_S = 1.0
+"""What was there before must have been seen, else nothing was taken up."""
+TREMOR_PACE_HZ = 6.5
 """Mean frequency of the movement during a hold from which it is tremor."""
 COARSE = 4.0
 """Bursts are also looked for at this multiple of `DRIFT`: strong tremor leaves some drift in the hold."""
-PRIOR = -2.4
+PRIOR = -2.8
 WEIGHT_TREMOR = 2.6
 """Fine tremor above 6.5 Hz through the hold: contraction at full force."""
 WEIGHT_ABRUPT = 1.0
@@ -101,7 +103,7 @@ def _holds(activity: Activity, threshold: float) -> list[Hold]:
         before = stretches[k - 1][1] if k else -round(QUIET_BEFORE_S / BIN_S)
         if (past - first) * BIN_S > LONGEST_RISE_S or (first - before) * BIN_S < QUIET_BEFORE_S:
             continue
-        if (first, past) in given_up:
+        if (first, past) in given_up or first * BIN_S < SEEN_BEFORE_S:
             continue
         peak = float(activity.drift[first:past].max())
         ending = next((s for s in stretches[k + 1 :] if float(activity.drift[s[0] : s[1]].max()) > REST * peak), None)
@@ -124,19 +126,21 @@ def _event(
     if float(length.sum()) < 0.4 * float(gross.sum()):
         return None  # out and back: nothing was held
     energy = length**2
-    shares = shares_of(body, energy)
-    limbs = sum(shares[region] for region in (*ARMS, *LEGS))
+    shares = body.shares(energy)
+    limbs = sum(shares[region] for region in (*ARMS, *LEGS)) if shares else 1.0
     if limbs < 0.25:
         return None
     onset_s = float(activity.time_s[first]) - BIN_S / 2
     held_from = float(activity.time_s[past - 1])
-    offset_s = float(activity.time_s[hold.end - 1]) + BIN_S / 2
+    tremor = _tremor(activity, hold)
+    end = _tremor_end(activity, hold) if tremor > 0.5 else hold.end
+    offset_s = float(activity.time_s[end - 1]) + BIN_S / 2
     jerks = next((e for e in clonic if _follows(e, held_from, offset_s)), None)
     if jerks is not None:
         offset_s = jerks.onset_s
-    tremor = _tremor(activity, hold)
     rise_s = _rise_s(activity, hold)
-    both = min(sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)) / (limbs + 1e-9)
+    both = min(sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)) / (limbs + 1e-9) if shares else 0.0
+    trunk = shares[Region.TRUNK] + shares[Region.HEAD] if shares else 0.0
     evidence = (
         PRIOR
         + WEIGHT_TREMOR * tremor
@@ -144,7 +148,7 @@ def _event(
         + WEIGHT_RETURN * _returned(activity, hold, way)
         + WEIGHT_BOTH * ramp(both, 0.1, 0.3)
         + (WEIGHT_SEQUENCE if jerks else 0.0)
-        + WEIGHT_TRUNK * ramp(shares[Region.TRUNK] + shares[Region.HEAD], 0.5, 0.8)
+        + WEIGHT_TRUNK * ramp(trunk, 0.5, 0.8)
     )
     censored = hold.back is None and jerks is None
     limb_energy = energy * (1 - body.cells(Region.HEAD)) if body.along is not None else energy
@@ -190,6 +194,15 @@ def _tremor(activity: Activity, hold: Hold) -> float:
         return 0.0  # slower movement with overtones, such as waving
     level = float(np.median(held))
     return ramp(level / (float(np.median(before)) + 1e-6), 3.0, 10.0) * ramp(level, 0.002, 0.01)
+
+
+def _tremor_end(activity: Activity, hold: Hold) -> int:
+    """First bin after the hold's tremor: limbs under tension may slip in between."""
+    level = 0.25 * float(np.median(activity.tremor[hold.rise[1] + 4 : hold.end - 4]))
+    end = hold.end
+    while end < len(activity.time_s) and activity.tremor[end] > level and activity.pace[end] > TREMOR_PACE_HZ:
+        end += 1
+    return end
 
 
 def _rise_s(activity: Activity, hold: Hold) -> float:

@@ -1,8 +1,8 @@
 """Turning of the head: unforced turns, and the slow, held turn that version is.
 
 The face's surface moves towards the side that the patient turns to. The trunk's own movement is taken off, so that
-turning over is no head turn. Version turns slowly and without pause and is held; a look to the side takes under a second
-and comes back (Munich series: version lasts 6.4 ± 4.1 s, speed does not separate; direction, duration and order do).
+turning over is no head turn. Version turns slowly and without pause and is held; a look to the side takes under a
+second and comes back (Munich series: version lasts 6.4 ± 4.1 s; duration and order separate, speed does not).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def head_events(activity: Activity, body: Body, end_s: float) -> tuple[Event, ..
     turn = _turning(activity, body)
     events = []
     for first, past in _turns(turn):
-        event = _event(turn, first, past, body, activity, end_s)
+        event = _event(turn, first, past, activity, end_s)
         if event is not None:
             events.append(event)
     return tuple(events)
@@ -69,7 +69,7 @@ def _turns(turn: Floats) -> list[tuple[int, int]]:
     return sorted(s for s in both if abs(float(turn[s[0] : s[1]].sum())) * BIN_S >= SMALLEST)
 
 
-def _event(turn: Floats, first: int, past: int, body: Body, activity: Activity, end_s: float) -> Event | None:
+def _event(turn: Floats, first: int, past: int, activity: Activity, end_s: float) -> Event | None:
     way = float(turn[first:past].sum()) * BIN_S
     place = np.cumsum(turn[past:]) * BIN_S * np.sign(way)
     back = np.flatnonzero(place < -0.5 * abs(way))

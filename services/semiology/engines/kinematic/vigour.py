@@ -1,5 +1,4 @@
-"""Vigorous, proximal, irregular movement of the whole body (hyperkinetic), thrusting of the pelvis, and its opposite:
-activity that stops at once (behavioural arrest)."""
+"""Vigorous movement of the whole body (hyperkinetic), and its opposite: activity that stops at once (arrest)."""
 
 from __future__ import annotations
 
@@ -23,9 +22,13 @@ Floats = npt.NDArray[Any]
 VIGOROUS = 2.0
 """Movement (square heads times heads per second): both arms and legs at two heads per second; calm gestures reach 1."""
 SHORTEST_S = 3.0
+SHAKING_HZ = 3.5
+"""Mean rate from which vigorous movement of the whole body is also called shaking."""
 ARREST_BEFORE_S = 5.0
 """Voluntary activity that has to be seen before (clinical rule)."""
 SHORTEST_ARREST_S = 4.0
+LEAST_BUSY = 0.6
+"""Share of the 10 s before in which the patient must have moved; less is rest with a movement in it."""
 STILL = 0.06
 """Movement below which nobody stirs: a twentieth of calm gestures."""
 
@@ -50,6 +53,7 @@ def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> t
             + 1.5 * ramp(level, 3.0, 8.0)
             + 2.0 * ramp(pace, 1.8, 2.8)
             + 0.8 * ramp(area, 0.15, 0.35)
+            - 2.0 * (1 - ramp(area, 0.06, 0.15))
             + (0.8 if sudden else 0.0)
             - 1.8 * ramp(even, 0.55, 0.8)
             - (1.5 if first <= 3 and past >= len(smooth) - 3 else 0.0)  # neither begin nor end: just how it is there
@@ -68,8 +72,9 @@ def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> t
                 side=Side.BILATERAL_SYMMETRIC,
                 part=BodyPart.WHOLE_BODY,
                 words=(
-                    f"Vigorous movement of {area:.0%} of the body for {length_s:.0f} s, {level:.1f} square heads × heads "
-                    f"per second at a mean rate of {pace:.1f} Hz, {'starting at once from rest' if sudden else 'growing'}."
+                    f"Vigorous movement of {area:.0%} of the patient's place for {length_s:.0f} s, {level:.1f} square "
+                    f"heads × heads per second at a mean rate of {pace:.1f} Hz, "
+                    f"{'starting at once from rest' if sudden else 'growing'}."
                 ),
                 measures=(
                     Measure("movement", round(level, 2), "1"),
@@ -78,6 +83,7 @@ def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> t
                     Measure("moving_area", round(area, 3), "1"),
                 ),
                 censored_left=first <= 3,
+                shaking=pace >= SHAKING_HZ and area >= 0.25,
                 censored_right=offset >= end_s - 1.0,
             )
         )
@@ -121,15 +127,17 @@ def arrest_events(activity: Activity, ictal: Sequence[Event], end_s: float) -> t
             continue
         before = activity.total[begin:first]
         busy = float((before > 2 * STILL).mean())
+        if busy < LEAST_BUSY:
+            continue
         steady = float(np.median(before))
         after = activity.total[past : past + round(5.0 / BIN_S)]
         resumed = len(after) >= 8 and float(np.median(after)) > 0.3 * steady
         fall = activity.total[max(0, first - 6) : first]
         abrupt = float(fall.max(initial=0.0)) > 0.5 * steady
         evidence = (
-            -3.6
-            + 1.8 * ramp(busy, 0.7, 0.95)
-            + 1.0 * ramp(length_s, 4.0, 8.0)
+            -4.4
+            + 1.6 * ramp(busy, 0.5, 0.9)
+            + 1.8 * ramp(length_s, 4.0, 8.0)
             + (0.8 if abrupt else 0.0)
             + (1.4 if resumed else 0.0)
         )

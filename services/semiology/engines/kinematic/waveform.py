@@ -20,6 +20,9 @@ FASTEST_HZ = 8.0
 """Two jerks closer than this are one."""
 PEAK_SHARE = 0.4
 """A jerk's velocity peak reaches this share of its neighbours' (2 s around)."""
+FIRST_SHARE = 0.12
+"""The first jerks are small: looking back from the train they count down to this share of the usual strength."""
+FIRST_JERKS = 3
 SLOWEST_HZ = 0.2
 """Late clonic jerks are followed down to this rate (Case 2025: 0.2–5 Hz)."""
 STRETCH = 2.5
@@ -133,45 +136,45 @@ def _shape(signal: Floats, rate_hz: float) -> tuple[float, float] | None:
     return float((scaled**4).mean()), float((scaled**3).mean())
 
 
-def _peaks(signal: Floats, rate_hz: float) -> npt.NDArray[np.intp]:
+def _peaks(signal: Floats, rate_hz: float, share: float = PEAK_SHARE) -> npt.NDArray[np.intp]:
     """Indices of upward velocity peaks that stand out from their surroundings."""
     smooth = np.convolve(signal, [0.25, 0.5, 0.25], "same")
     top = np.flatnonzero((smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]) & (smooth[1:-1] > 0)) + 1
     if not len(top):
-        return top
+        return np.zeros(0, np.intp)
     near = round(2.0 * rate_hz)
-    height = smooth[top]
+    height: Floats = smooth[top]
     reference = np.array([np.percentile(height[np.abs(top - k) <= near], 80) for k in top])
-    top = top[height >= PEAK_SHARE * reference]
-    return _apart(top, smooth, rate_hz / FASTEST_HZ)
+    top = top[height >= share * reference]
+    return _apart([int(k) for k in top], smooth, rate_hz / FASTEST_HZ)
 
 
-def _apart(top: npt.NDArray[np.intp], smooth: Floats, gap: float) -> npt.NDArray[np.intp]:
+def _apart(top: list[int], smooth: Floats, gap: float) -> npt.NDArray[np.intp]:
     """Drops the lower of two peaks closer than `gap`."""
     kept: list[int] = []
     for k in top:
         if kept and k - kept[-1] < gap:
             if smooth[k] > smooth[kept[-1]]:
-                kept[-1] = int(k)
+                kept[-1] = k
         else:
-            kept.append(int(k))
-    return np.asarray(kept, np.intp)
+            kept.append(k)
+    return np.array(kept, dtype=np.intp)
 
 
 def _chain(
     peaks: npt.NDArray[np.intp], signal: Floats, inside: npt.NDArray[np.intp], rate_hz: float
 ) -> npt.NDArray[np.intp]:
     """The run's jerks, continued outwards while rate and strength go on."""
-    strength = 0.3 * float(np.median(signal[inside]))
-    strong = peaks[signal[peaks] >= strength]
-    core = strong[(strong >= inside[0]) & (strong <= inside[-1])]
+    usual = float(np.median(signal[inside]))
+    strong = peaks[signal[peaks] >= 0.3 * usual]
+    core: npt.NDArray[np.intp] = strong[(strong >= inside[0]) & (strong <= inside[-1])]
     if len(core) < 4:
         return core
     pauses = np.diff(core) / rate_hz
     # A pause that breaks the train splits it; the longest piece stays.
     limit = np.minimum(1 / SLOWEST_HZ, STRETCH * np.maximum(_running_median(pauses), 0.3))
     pieces = np.split(core, np.flatnonzero(pauses > limit) + 1)
-    chain = list(max(pieces, key=len))
+    chain = [int(k) for k in max(pieces, key=lambda piece: piece.size)]
     if len(chain) < 4:
         return np.asarray(chain, np.intp)
     for k in strong[strong > chain[-1]]:
@@ -180,11 +183,22 @@ def _chain(
             break
         chain.append(int(k))
     for k in strong[strong < chain[0]][::-1]:
-        pause, first = (chain[0] - k) / rate_hz, float(np.median(np.diff(chain[:4]))) / rate_hz
-        if pause > STRETCH * max(first, 0.25):
+        if (chain[0] - k) / rate_hz > STRETCH * max(_pace_s(chain, rate_hz), 0.25):
+            break
+        chain.insert(0, int(k))
+    weak = _peaks(signal, rate_hz, FIRST_SHARE)
+    weak = weak[signal[weak] >= FIRST_SHARE * usual]
+    for k in weak[weak < chain[0]][::-1][:FIRST_JERKS]:
+        # At the pace of the train: the finer tremor of a tonic phase before it is none of its jerks.
+        if not 0.6 <= (chain[0] - k) / rate_hz / _pace_s(chain, rate_hz) <= STRETCH:
             break
         chain.insert(0, int(k))
     return np.asarray(chain, np.intp)
+
+
+def _pace_s(chain: list[int], rate_hz: float) -> float:
+    """Median of the first three pauses, seconds."""
+    return float(np.median(np.diff(chain[:4]))) / rate_hz
 
 
 def _running_median(values: Floats) -> Floats:

@@ -1,0 +1,180 @@
+"""Detectors on made-up movement grids, and the reasons why a sign is not judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from schemas.catalogue import load_catalogue
+from schemas.engine import EngineInfo
+from schemas.recording import Interval, ObjectRef, RecordingFacts, Tri
+from schemas.segmentation import BodyPart, Segmentation
+from schemas.semiology import CoverageGap, Reason, Side
+from services.semiology.engines import Proposal
+from services.semiology.engines.kinematic.activity import activity_of
+from services.semiology.engines.kinematic.body import body_of
+from services.semiology.engines.kinematic.engine import events_in
+from services.semiology.engines.kinematic.episodes import proposals_of
+from services.semiology.engines.kinematic.events import Event, Kind
+from services.semiology.engines.kinematic.flow import MotionGrid
+from services.semiology.engines.kinematic.head import Head, HeadSource
+from services.semiology.engines.kinematic.scene import Scene, moving_frames
+from services.semiology.engines.kinematic.signs import answers_for
+from services.semiology.engines.kinematic.tonic import tonic_events
+
+RATE_HZ, SECONDS = 30.0, 40
+SHAPE, ASPECT = (18, 32), 9 / 16
+HEAD = Head(0.5, 0.12, 0.06, HeadSource.FACE, 0, 1.0)
+FACTS = RecordingFacts("mp4", "h264", 1920, 1080, 0, SECONDS, 0, 1200, 30, 30, False, False, False)  # noqa: FBT003
+LEFT_ARM = np.s_[6:9, 20:23]
+
+
+def scene(velocity: np.ndarray, facts: RecordingFacts = FACTS, gaps: tuple[CoverageGap, ...] = ()) -> Scene:
+    count = len(velocity)
+    grid = MotionGrid(
+        rate_hz=RATE_HZ,
+        time_s=np.arange(1, count + 1) / RATE_HZ,
+        velocity=velocity.astype(np.float16),
+        speed=np.hypot(velocity[..., 0], velocity[..., 1]).astype(np.float16),
+        camera=np.zeros((count, 2), np.float32),
+        light=np.zeros(count, bool),
+        same=np.zeros(count, bool),
+        aspect=ASPECT,
+    )
+    body = body_of(SHAPE, ASPECT, HEAD, np.ones(SHAPE, np.float32), None, Tri.NO)
+    segmentation = Segmentation(EngineInfo("none", "1", "0"), ObjectRef("", "", 0, ""), 1.0, None)
+    return Scene(grid, body, facts, segmentation, gaps, moving_frames(grid), 0.0, float(SECONDS))
+
+
+def still() -> np.ndarray:
+    return np.zeros((int(SECONDS * RATE_HZ), *SHAPE, 2))
+
+
+def jerking(first_s: float = 10, last_s: float = 28) -> np.ndarray:
+    velocity, at = still(), first_s
+    time_s = np.arange(len(velocity)) / RATE_HZ
+    while at < last_s:
+        since = time_s - at
+        pulse = np.where((since >= 0) & (since < 0.1), 1.0, 0) - np.where((since >= 0.1) & (since < 0.3), 0.5, 0)
+        velocity[:, *LEFT_ARM, 1] += 0.15 * pulse[:, None, None]
+        at += 0.3 + 0.02 * (at - first_s)
+    return velocity
+
+
+def test_slowing_jerks_of_one_arm_make_one_episode_with_its_side_and_onset() -> None:
+    made = scene(jerking())
+    events = events_in(made)
+    clonic = max((e for e in events if e.kind is Kind.CLONIC), key=lambda e: e.score)
+    assert clonic.score > 0.6
+    assert clonic.side is Side.LEFT
+    assert clonic.onset_s == pytest.approx(10.0, abs=0.5)
+    (episode,) = proposals_of(events, made)
+    assert episode.onset_captured
+    assert "slowing" in episode.rationale
+
+
+def test_an_even_swing_of_one_arm_makes_no_episode() -> None:
+    velocity = still()
+    time_s = np.arange(len(velocity)) / RATE_HZ
+    swing = 0.15 * np.sin(2 * np.pi * 3 * time_s) * ((time_s > 8) & (time_s < 35))
+    velocity[:, *LEFT_ARM, 1] = swing[:, None, None]
+    made = scene(velocity)
+    assert proposals_of(events_in(made), made) == ()
+
+
+def test_movement_from_the_first_frame_means_the_onset_was_not_captured() -> None:
+    made = scene(jerking(first_s=-5, last_s=20))
+    (episode,) = proposals_of(events_in(made), made)
+    assert not episode.onset_captured
+
+
+def test_stillness_makes_no_event() -> None:
+    assert events_in(scene(still())) == ()
+
+
+def test_a_held_posture_with_tremor_is_tonic() -> None:
+    velocity = still()
+    time_s = np.arange(len(velocity)) / RATE_HZ
+    rise = 0.12 * ((time_s > 10) & (time_s < 10.6)) - 0.12 * ((time_s > 20) & (time_s < 20.6))
+    tremor = 0.03 * np.sin(2 * np.pi * 9 * time_s) * ((time_s > 10.6) & (time_s < 20))
+    velocity[:, *LEFT_ARM, 1] = (rise + tremor)[:, None, None]
+    made = scene(velocity)
+    activity = activity_of(made)
+    assert activity is not None
+    tonic = max(tonic_events(activity, made.body, (), SECONDS), key=lambda e: e.score)
+    assert tonic.score > 0.6
+    assert tonic.onset_s == pytest.approx(10.0, abs=0.6)
+    assert tonic.offset_s == pytest.approx(20.0, abs=0.8)
+    assert tonic.side is Side.LEFT
+
+
+def episode(begin: float = 10, end: float = 28, *, captured: bool = True) -> Proposal:
+    return Proposal(
+        onset_s=Interval(begin, begin),
+        offset_s=Interval(end, end),
+        onset_captured=captured,
+        offset_captured=True,
+        score=0.8,
+        rationale="",
+    )
+
+
+def clonic_event(side: Side = Side.LEFT) -> Event:
+    return Event(Kind.CLONIC, 10, 28, 0.3, 0.3, 0.8, 0.8, side, BodyPart.ARM, "jerks")
+
+
+def answered(made: Scene, events: tuple[Event, ...] = (), span: Proposal | None = None) -> dict[str, object]:
+    return {answer.sign: answer for answer in answers_for(events, span or episode(), made)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (replace(FACTS, effective_rate_hz=12.0), Reason.FRAME_RATE_TOO_LOW),
+        (replace(FACTS, slow_motion=Tri.YES), Reason.SLOW_MOTION),
+        (replace(FACTS, edited=Tri.YES), Reason.SLOW_MOTION),
+    ],
+)
+def test_rhythm_is_not_judged_at_a_low_rate_or_in_slowed_video(facts: RecordingFacts, reason: Reason) -> None:
+    made = scene(jerking(), facts)
+    assert [e for e in events_in(made) if e.kind is Kind.CLONIC] == []
+    answer = answered(made)["clonic"]
+    assert answer.reason is reason
+    assert answer.assessable_s == 0
+    assert answer.reason_text
+
+
+def test_a_gap_over_the_whole_episode_is_named() -> None:
+    made = scene(still(), gaps=(CoverageGap(Interval(0, 40), Reason.DARK),))
+    assert answered(made)["clonic"].reason is Reason.DARK
+
+
+def test_arrest_needs_activity_before() -> None:
+    assert answered(scene(still()))["behavioural_arrest"].reason is Reason.NO_PRECEDING_ACTIVITY
+
+
+def test_a_small_face_is_measured_and_named() -> None:
+    answer = answered(scene(still(), replace(FACTS, width_px=640, height_px=360)))["face_twitching"]
+    assert answer.reason is Reason.FACE_TOO_SMALL
+    assert "38 px" in answer.reason_text
+    assert "face_twitching" not in answered(scene(still()))
+
+
+def test_sleep_is_not_said_before_a_minute_was_seen_or_when_the_onset_was_missed() -> None:
+    assert answered(scene(still()))["occur_during_sleep"].reason is Reason.TOO_SHORT
+    missed = answered(scene(still()), span=episode(captured=False))
+    assert missed["occur_during_sleep"].reason is Reason.ONSET_NOT_CAPTURED
+
+
+def test_one_sided_jerks_answer_unilateral_clonic_and_bilateral_ones_do_not() -> None:
+    made = scene(still())
+    assert answered(made, (clonic_event(),))["unilateral_clonic"].sightings
+    assert not answered(made, (clonic_event(Side.BILATERAL_SYMMETRIC),))["unilateral_clonic"].sightings
+    assert answered(made, (clonic_event(Side.BILATERAL_SYMMETRIC),))["arms_move_simultaneously"].sightings
+
+
+def test_every_answer_is_a_sign_of_the_catalogue() -> None:
+    known = load_catalogue().by_id
+    assert all(sign in known for sign in answered(scene(still())))
