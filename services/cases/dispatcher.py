@@ -15,6 +15,7 @@ import psycopg
 
 from schemas.case import StepName
 from schemas.errors import IctogramError, UnavailableError
+from services.cases.background import unobserved
 from services.cases.broker import DELIVER, DELIVERY_QUEUE, RUN_STEP, Bell, step_queue
 from services.cases.settings import CasesSettings
 from services.cases.slots import SlotBook
@@ -140,7 +141,8 @@ class Dispatcher:
             while not self._stopped.is_set() and listener.is_alive():
                 self._woken.clear()
                 self._turned_at = time.monotonic()
-                self.tick()
+                with unobserved():
+                    self.tick()
                 self._woken.wait(self._settings.sweep_s)
 
     def _listen(self, connection: psycopg.Connection[object]) -> None:

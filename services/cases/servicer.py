@@ -21,6 +21,7 @@ from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientCont
 from schemas.errors import IctogramError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
 from schemas.recording import Recording
 from services.cases import machine
+from services.cases.background import unobserved
 from services.cases.settings import CasesSettings
 from services.cases.store import cases, outbox, requests, results, runs
 from services.cases.store.cases import CaseView, NewCase
@@ -193,7 +194,7 @@ class CasesServicer:
     def ping(self) -> bool:
         """Whether the database answers; blocks."""
         try:
-            with self._database.worker() as connection:
+            with unobserved(), self._database.worker() as connection:
                 connection.execute("SELECT 1")
         except IctogramError:
             return False

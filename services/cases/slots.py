@@ -10,6 +10,7 @@ from ictogram.work.v1.work_pb2 import GetInfoRequest
 
 from schemas.case import StepName
 from schemas.errors import IctogramError
+from services.cases.background import unobserved
 from services.cases.calls import STUBS
 from services.cases.settings import CasesSettings
 from services.runtime import logs
@@ -64,7 +65,8 @@ class SlotBook:
         with connect(kind.value) as channel:
             ask = STUBS[kind][0](channel).GetInfo
             while not self._stopped.is_set():
-                told = self._ask(ask)
+                with unobserved():
+                    told = self._ask(ask)
                 if told != self._facts[kind]:
                     self._facts[kind] = told
                     log.info("service changed", step=kind.value, slots=told.slots if told else 0)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from services.cases.background import unobserved
 from services.cases.settings import CasesSettings
 from services.runtime import logs, telemetry
 
@@ -56,7 +57,8 @@ class Vigil:
             self._end(DEAF)
             return
         try:
-            self._ring()
+            with unobserved():
+                self._ring()
         except Exception as error:  # noqa: BLE001 - any failure to publish means the same: the broker is away
             log.warning("the broker takes no heartbeat", reason=type(error).__name__)
             self._waiting_since = None

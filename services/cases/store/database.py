@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from schemas.errors import InvalidRequestError, PermissionDeniedError, UnavailableError
+from services.cases.background import unobserved
 from services.cases.settings import CasesSettings
 
 Connection = psycopg.Connection[DictRow]
@@ -78,7 +79,7 @@ class Database:
             yield connection
 
     def _check(self, connection: Connection) -> None:
-        with self._deadlines.of(connection):
+        with unobserved(), self._deadlines.of(connection):
             ConnectionPool.check_connection(connection)
 
     @contextlib.contextmanager
