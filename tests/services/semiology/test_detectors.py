@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,9 @@ from schemas.semiology import CoverageGap, Reason, Side
 from services.semiology.engines import Proposal
 from services.semiology.engines.kinematic.activity import activity_of
 from services.semiology.engines.kinematic.body import body_of
-from services.semiology.engines.kinematic.engine import events_in
+from services.semiology.engines.kinematic.engine import events_in, parts_of
 from services.semiology.engines.kinematic.episodes import proposals_of
-from services.semiology.engines.kinematic.events import Event, Kind
+from services.semiology.engines.kinematic.events import Event, Kind, joined
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.head import Head, HeadSource
 from services.semiology.engines.kinematic.scene import Scene, moving_frames
@@ -45,7 +46,18 @@ def scene(velocity: np.ndarray, facts: RecordingFacts = FACTS, gaps: tuple[Cover
     )
     body = body_of(SHAPE, ASPECT, HEAD, np.ones(SHAPE, np.float32), None, Tri.NO)
     segmentation = Segmentation(EngineInfo("none", "1", "0"), ObjectRef("", "", 0, ""), 1.0, None)
-    return Scene(grid, body, facts, segmentation, gaps, moving_frames(grid), 0.0, float(SECONDS))
+    return Scene(
+        time_s=grid.time_s,
+        rate_hz=RATE_HZ,
+        body=body,
+        facts=facts,
+        segmentation=segmentation,
+        gaps=gaps,
+        moving=moving_frames(grid),
+        begin_s=0.0,
+        end_s=float(SECONDS),
+        grid=grid,
+    )
 
 
 def still() -> np.ndarray:
@@ -173,6 +185,23 @@ def test_one_sided_jerks_answer_unilateral_clonic_and_bilateral_ones_do_not() ->
     assert answered(made, (clonic_event(),))["unilateral_clonic"].sightings
     assert not answered(made, (clonic_event(Side.BILATERAL_SYMMETRIC),))["unilateral_clonic"].sightings
     assert answered(made, (clonic_event(Side.BILATERAL_SYMMETRIC),))["arms_move_simultaneously"].sightings
+
+
+def test_a_long_recording_is_measured_in_overlapping_parts() -> None:
+    assert parts_of(60) == [(0.0, 61.0)]
+    parts = parts_of(1000)
+    assert parts[-1][1] == 1001
+    assert all(later[0] < earlier[1] for earlier, later in itertools.pairwise(parts))
+    assert max(end - begin for begin, end in parts) <= 361
+
+
+def test_an_event_seen_in_two_parts_becomes_one() -> None:
+    early = replace(clonic_event(), onset_s=290, offset_s=360, score=0.7, censored_right=True)
+    late = replace(clonic_event(), onset_s=300, offset_s=380, score=0.9, censored_left=True)
+    (one,) = joined([late, early])
+    assert (one.onset_s, one.offset_s, one.score) == (290, 380, 0.9)
+    assert not one.censored_left
+    assert not one.censored_right
 
 
 def test_every_answer_is_a_sign_of_the_catalogue() -> None:

@@ -51,7 +51,10 @@ def judged(folder: Path, script: Script) -> SemiologyResult:
         intake=IntakeResult(facts, proxy, 480, 270, RATE_HZ, None),
         segmentation=Segmentation(engine, ObjectRef("", "", 0, ""), 1.0, patient),
     )
-    return judge(job, lambda fraction, stage, message: None)
+    steps: list[float] = []
+    result = judge(job, lambda fraction, _stage, _message: steps.append(fraction))
+    assert steps == sorted(steps)
+    return result
 
 
 @pytest.fixture(scope="module")

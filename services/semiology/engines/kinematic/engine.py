@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from services.media.tracks import Track
 from services.semiology.engines import Answer, Evidence, Proposal, Report
 from services.semiology.engines.kinematic import flow, head
 from services.semiology.engines.kinematic.activity import activity_of
+from services.semiology.engines.kinematic.body import Body
 from services.semiology.engines.kinematic.clonic import clonic_events
 from services.semiology.engines.kinematic.episodes import members, proposals_of
 from services.semiology.engines.kinematic.events import Event
+from services.semiology.engines.kinematic.events import joined as joined_events
 from services.semiology.engines.kinematic.repeated import automatism_events, pelvic_events
 from services.semiology.engines.kinematic.rhythm import rhythms
-from services.semiology.engines.kinematic.scene import Scene, body_in, scene_of
+from services.semiology.engines.kinematic.scene import Scene, Seen, body_in, kept, scene_of
+from services.semiology.engines.kinematic.scene import joined as joined_scenes
 from services.semiology.engines.kinematic.signs import ANSWERED, LOWEST_RATE_HZ, answers_for
 from services.semiology.engines.kinematic.tonic import tonic_events
 from services.semiology.engines.kinematic.turning import head_events
@@ -27,6 +31,10 @@ from services.semiology.engines.kinematic.vigour import arrest_events, hyperkine
 
 VERSION = "1"
 TRACK_STEP_S = 0.5
+PART_S = 300.0
+"""Long recordings are measured in parts of this length."""
+OVERLAP_S = 60.0
+"""Parts overlap by more than most seizures last; what lies in both becomes one event."""
 
 
 class KinematicEngine:
@@ -44,19 +52,39 @@ class KinematicEngine:
 
     def study(self, evidence: Evidence, report: Report) -> KinematicStudy:
         """Measures the recording. Raises `UnreadableMediaError` when the proxy cannot be decoded."""
-        report(0.02, "flow", "measuring movement")
-        grid = flow.part_of(evidence.proxy, evidence.intake.proxy_rate_hz, None)
-        report(0.75, "body", "looking for the head")
-        body = body_in(evidence, grid.shape, grid.aspect)
-        report(0.85, "rhythm", "reading rhythm and posture")
-        scene = scene_of(evidence, grid, body)
-        return KinematicStudy(scene, events_in(scene))
+        seen, events = [], []
+        body: Body | None = None
+        parts = parts_of(evidence.intake.facts.duration_s)
+        for begin, end in parts:
+            grid = flow.part_of(
+                evidence.proxy,
+                evidence.intake.proxy_rate_hz,
+                (begin, end),
+                lambda reached: report(0.9 * reached / parts[-1][1], "flow", "measuring movement"),
+            )
+            body = body or body_in(evidence, grid.shape, grid.aspect)
+            scene = scene_of(evidence, grid, body)
+            events.append(events_in(scene, parts[-1][1]))
+            seen.append(kept(scene))
+        report(0.95, "signs", "weighing what was seen")
+        if len(parts) == 1:
+            return KinematicStudy(seen[0], events[0])
+        return KinematicStudy(joined_scenes(seen), joined_events([event for part in events for event in part]))
+
+
+def parts_of(duration_s: float) -> list[tuple[float, float]]:
+    """Spans of at most `PART_S` plus the overlap, so that memory does not grow with the recording."""
+    count = max(1, math.ceil((duration_s - OVERLAP_S) / PART_S))
+    if count == 1:
+        return [(0.0, duration_s + 1.0)]
+    last = duration_s + 1.0
+    return [(k * PART_S, min(last, (k + 1) * PART_S + OVERLAP_S)) for k in range(count)]
 
 
 class KinematicStudy:
     """What the engine made of one recording."""
 
-    def __init__(self, scene: Scene, events: tuple[Event, ...]) -> None:
+    def __init__(self, scene: Seen, events: tuple[Event, ...]) -> None:
         self._scene, self._events = scene, events
 
     def gaps(self) -> tuple[CoverageGap, ...]:
@@ -87,22 +115,23 @@ class KinematicStudy:
         return tuple(Track(sign, times, np.where(lost, np.nan, curve)) for sign, curve in curves.items())
 
 
-def events_in(scene: Scene) -> tuple[Event, ...]:
-    """Every event the detectors see, in time order."""
+def events_in(scene: Scene, end_s: float | None = None) -> tuple[Event, ...]:
+    """Every event the detectors see, in time order; `end_s` is the recording's end where the scene is a part of it."""
+    end_s = scene.end_s if end_s is None or scene.end_s > end_s - 3.0 else end_s
     facts = scene.facts
     events: list[Event] = []
     timed = Tri.YES not in {facts.slow_motion, facts.edited}
     if timed and not 0 < facts.effective_rate_hz < LOWEST_RATE_HZ:
-        events += clonic_events(rhythms(scene.grid, scene.weight), scene.body, scene.end_s)
+        events += clonic_events(rhythms(scene.grid, scene.weight), scene.body, end_s)
     activity = activity_of(scene)
     if activity is not None:
         clonic = tuple(events)
-        events += tonic_events(activity, scene.body, clonic, scene.end_s)
-        events += hyperkinetic_events(activity, scene.grid, scene.end_s)
+        events += tonic_events(activity, scene.body, clonic, end_s)
+        events += hyperkinetic_events(activity, scene.grid, end_s)
         events += pelvic_events(activity, scene.grid, scene.body)
         events += automatism_events(activity, scene.body)
-        events += head_events(activity, scene.body, scene.end_s)
-        events += arrest_events(activity, tuple(events), scene.end_s)
+        events += head_events(activity, scene.body, end_s)
+        events += arrest_events(activity, tuple(events), end_s)
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 

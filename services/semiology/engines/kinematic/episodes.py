@@ -8,7 +8,7 @@ from schemas.recording import Interval
 from schemas.semiology import StateBefore
 from services.semiology.engines import Proposal
 from services.semiology.engines.kinematic.events import Event, Kind
-from services.semiology.engines.kinematic.scene import Scene
+from services.semiology.engines.kinematic.scene import Seen
 from services.semiology.engines.kinematic.signs import state_before
 
 PROPOSE = 0.5
@@ -22,7 +22,7 @@ EDGE_S = 1.0
 """Movement that is there within this of the recording's edge was going on before it."""
 
 
-def proposals_of(events: Sequence[Event], scene: Scene) -> tuple[Proposal, ...]:
+def proposals_of(events: Sequence[Event], scene: Seen) -> tuple[Proposal, ...]:
     """Candidate seizures in time order."""
     groups: list[list[Event]] = []
     for event in sorted((e for e in events if e.score >= PROPOSE), key=lambda e: e.onset_s):
@@ -57,7 +57,7 @@ def _supported(group: list[Event], events: Sequence[Event]) -> list[Event]:
     return group + near
 
 
-def _proposal(group: list[Event], scene: Scene) -> Proposal:
+def _proposal(group: list[Event], scene: Seen) -> Proposal:
     first = min(group, key=lambda e: e.onset_s)
     last = max(group, key=lambda e: e.offset_s)
     best = max(group, key=lambda e: e.score)

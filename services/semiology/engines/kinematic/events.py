@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from schemas.recording import Interval
@@ -71,6 +72,28 @@ class Event:
     @property
     def duration_s(self) -> float:
         return self.offset_s - self.onset_s
+
+
+def joined(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Events of one kind that overlap as one: they were seen in two overlapping parts of a long recording."""
+    merged: list[Event] = []
+    for event in sorted(events, key=lambda e: (e.onset_s, e.offset_s)):
+        at = next((k for k, m in enumerate(merged) if m.kind is event.kind and m.offset_s > event.onset_s), None)
+        if at is None:
+            merged.append(event)
+            continue
+        first, last = merged[at], max(merged[at], event, key=lambda e: e.offset_s)
+        best = max(first, event, key=lambda e: e.score)
+        merged[at] = replace(
+            best,
+            onset_s=first.onset_s,
+            onset_error_s=first.onset_error_s,
+            censored_left=first.censored_left,
+            offset_s=last.offset_s,
+            offset_error_s=last.offset_error_s,
+            censored_right=last.censored_right,
+        )
+    return tuple(merged)
 
 
 def ramp(value: float, low: float, high: float) -> float:

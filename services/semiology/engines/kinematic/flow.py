@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from services.media.decode import Frame, frames
 
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+
+Tick = Callable[[float], None]
 
 LONG_SIDE_PX = 320
 """Working size: dense flow at this size takes about a millisecond and still resolves a hand of 10 px."""
@@ -27,6 +29,7 @@ MARGIN_PX = 12
 """Room around what changed, so that the flow's coarse levels see where it comes from."""
 WINDOW_STEP_PX = 64
 """Windows handed to the flow are multiples of this, so that few sizes occur."""
+TICK_FRAMES = 150
 CAMERA_SHARE = 0.5
 """Camera movement is assumed when more than this share of textured cells moves together (median of their flow)."""
 
@@ -149,8 +152,11 @@ def _camera(cells: Array, changed: Array) -> Array:
     return middle.astype(np.float32) if float(near.mean()) > CAMERA_SHARE else np.zeros(2, np.float32)
 
 
-def measure(source: Iterator[Frame], rate_hz: float) -> MotionGrid:
-    """Measures movement through consecutive `source` pictures (grey, one size); memory grows by 3 kB per frame."""
+def measure(source: Iterator[Frame], rate_hz: float, tick: Tick = lambda _: None) -> MotionGrid:
+    """Measures movement through consecutive `source` pictures (grey, one size); memory grows by 3 kB per frame.
+
+    `tick` is told the time reached every few seconds of video.
+    """
     meter: _FlowMeter | None = None
     before: Frame | None = None
     times: list[float] = []
@@ -167,6 +173,8 @@ def measure(source: Iterator[Frame], rate_hz: float) -> MotionGrid:
             rows.append((*cells, camera / step_s, light, same))
             times.append(frame.time_s)
         before = frame
+        if len(times) % TICK_FRAMES == TICK_FRAMES - 1:
+            tick(frame.time_s)
     shape = (meter.rows, meter.columns) if meter else (1, 1)
     count = len(rows)
     return MotionGrid(
@@ -181,6 +189,8 @@ def measure(source: Iterator[Frame], rate_hz: float) -> MotionGrid:
     )
 
 
-def part_of(proxy: Path, rate_hz: float, span: tuple[float, float] | None) -> MotionGrid:
+def part_of(
+    proxy: Path, rate_hz: float, span: tuple[float, float] | None, tick: Tick = lambda _: None
+) -> MotionGrid:
     """The movement of the proxy within `span` (seconds; none: all of it) at about `rate_hz`."""
-    return measure(frames(proxy, rate_hz=rate_hz, long_side_px=LONG_SIDE_PX, colour="gray", span=span), rate_hz)
+    return measure(frames(proxy, rate_hz=rate_hz, long_side_px=LONG_SIDE_PX, colour="gray", span=span), rate_hz, tick)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,13 @@ SHAKING_SPEED = 0.004
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One part of a recording, measured."""
+class Seen:
+    """What is kept of a recording when its movement was judged: little, however long it is."""
 
-    grid: MotionGrid
-    """Movement, zeroed where it is not the patient's or cannot be judged."""
+    time_s: npt.NDArray[np.float64]
+    """(n,) instants of the measured frames."""
+    rate_hz: float
+    """Measured frames per second."""
     body: Body
     """Geometry."""
     facts: RecordingFacts
@@ -55,6 +57,14 @@ class Scene:
     """Begin of the part."""
     end_s: float
     """End of the part."""
+
+
+@dataclass(frozen=True)
+class Scene(Seen):
+    """One part of a recording with its movement."""
+
+    grid: MotionGrid
+    """Movement, zeroed where it is not the patient's or cannot be judged."""
 
     @property
     def weight(self) -> Floats:
@@ -178,7 +188,44 @@ def scene_of(evidence: Evidence, grid: MotionGrid, body: Body) -> Scene:
     begin = float(grid.time_s[0]) if len(grid.time_s) else 0.0
     end = float(grid.time_s[-1]) if len(grid.time_s) else evidence.intake.facts.duration_s
     moving = moving_frames(mine)
-    return Scene(mine, body, evidence.intake.facts, evidence.segmentation, gaps, moving, begin, end)
+    return Scene(
+        time_s=mine.time_s,
+        rate_hz=mine.rate_hz,
+        body=body,
+        facts=evidence.intake.facts,
+        segmentation=evidence.segmentation,
+        gaps=gaps,
+        moving=moving,
+        begin_s=begin,
+        end_s=end,
+        grid=mine,
+    )
+
+
+def kept(scene: Scene) -> Seen:
+    """The scene without its movement."""
+    return Seen(**{field.name: getattr(scene, field.name) for field in fields(Seen)})
+
+
+def joined(parts: Sequence[Seen]) -> Seen:
+    """The parts of one recording, in time order and overlapping, as one; the first one's body."""
+    times, moving = [parts[0].time_s], [parts[0].moving]
+    for part in parts[1:]:
+        later = part.time_s > times[-1][-1] if len(times[-1]) else np.ones(len(part.time_s), bool)
+        times.append(part.time_s[later])
+        moving.append(part.moving[later])
+    first = parts[0]
+    return Seen(
+        time_s=np.concatenate(times),
+        rate_hz=first.rate_hz,
+        body=first.body,
+        facts=first.facts,
+        segmentation=first.segmentation,
+        gaps=tuple(sorted({gap for part in parts for gap in part.gaps}, key=lambda gap: gap.span)),
+        moving=np.concatenate(moving),
+        begin_s=first.begin_s,
+        end_s=parts[-1].end_s,
+    )
 
 
 def noise_floor(grid: MotionGrid) -> float:

@@ -12,7 +12,7 @@ from schemas.semiology import Reason, Side, StateBefore
 from services.semiology.engines import Answer, Proposal, Sighting
 from services.semiology.engines.kinematic.events import Event, Kind
 from services.semiology.engines.kinematic.head import HeadSource
-from services.semiology.engines.kinematic.scene import Scene
+from services.semiology.engines.kinematic.scene import Seen
 
 LOWEST_RATE_HZ = 15.0
 """Effective frames per second under which no rhythm can be judged (clinical rule)."""
@@ -57,7 +57,7 @@ SEQUENCE_GAP_S = 3.0
 """Clonic jerks follow the tonic phase directly in bilateral tonic-clonic movements."""
 
 
-def answers_for(events: Sequence[Event], episode: Proposal, scene: Scene) -> tuple[Answer, ...]:
+def answers_for(events: Sequence[Event], episode: Proposal, scene: Seen) -> tuple[Answer, ...]:
     """One answer per sign that this engine can judge, and the reason where a measured face is too small."""
     catalogue = load_catalogue()
     answers = [_answer(catalogue.by_id[sign], events, episode, scene) for sign in RULES]
@@ -67,7 +67,7 @@ def answers_for(events: Sequence[Event], episode: Proposal, scene: Scene) -> tup
     return tuple(answers)
 
 
-def _answer(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Scene) -> Answer:
+def _answer(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Seen) -> Answer:
     blocked = _blocked(sign, episode, scene)
     if blocked is not None:
         return blocked
@@ -77,7 +77,7 @@ def _answer(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Scene
     return Answer(sign.id, sightings, assessable_s=assessable_s(episode, scene), score=best)
 
 
-def _blocked(sign: Sign, episode: Proposal, scene: Scene) -> Answer | None:
+def _blocked(sign: Sign, episode: Proposal, scene: Seen) -> Answer | None:
     """The reason why a sign cannot be judged in an episode; none when it can."""
     blocked = _without_rate(sign, scene) or _without_body(sign, scene)
     if blocked is not None:
@@ -92,7 +92,7 @@ def _blocked(sign: Sign, episode: Proposal, scene: Scene) -> Answer | None:
     return None
 
 
-def _without_rate(sign: Sign, scene: Scene) -> Answer | None:
+def _without_rate(sign: Sign, scene: Seen) -> Answer | None:
     """The reason when rhythm cannot be read from the recording at all."""
     facts = scene.facts
     if sign.rhythmic and 0 < facts.effective_rate_hz < LOWEST_RATE_HZ:
@@ -107,7 +107,7 @@ def _without_rate(sign: Sign, scene: Scene) -> Answer | None:
     return None
 
 
-def _without_body(sign: Sign, scene: Scene) -> Answer | None:
+def _without_body(sign: Sign, scene: Seen) -> Answer | None:
     """The reason when the parts that a sign speaks of were not found."""
     body = scene.body
     if sign.id in NEEDS_FACE and (body.head is None or not body.sides_known):
@@ -118,7 +118,7 @@ def _without_body(sign: Sign, scene: Scene) -> Answer | None:
     return None
 
 
-def _tonic_clonic(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Scene) -> Answer:
+def _tonic_clonic(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Seen) -> Answer:
     """A tonic phase directly followed by bilateral clonic jerks; both phases make one sighting."""
     blocked = _blocked(sign, episode, scene)
     if blocked is not None:
@@ -145,7 +145,7 @@ def _leads(tonic: Event, jerks: Event) -> bool:
     return tonic.onset_s < jerks.onset_s and abs(jerks.onset_s - tonic.offset_s) <= SEQUENCE_GAP_S
 
 
-def _asleep(episode: Proposal, scene: Scene) -> Answer:
+def _asleep(episode: Proposal, scene: Seen) -> Answer:
     """Whether the patient looked asleep for the minute before the onset."""
     sign = "occur_during_sleep"
     if not episode.onset_captured:
@@ -162,7 +162,7 @@ def _asleep(episode: Proposal, scene: Scene) -> Answer:
     return Answer(sign, (Sighting(episode.onset_s, episode.onset_s, 0.65, rationale=words),), judged_s, score=0.65)
 
 
-def _small_face(sign: Sign, scene: Scene) -> Answer | None:
+def _small_face(sign: Sign, scene: Seen) -> Answer | None:
     """For facial signs: the reason when the face was measured and is too small in the original."""
     head = scene.body.head
     if not sign.facial or head is None or head.source is not HeadSource.FACE:
@@ -174,25 +174,25 @@ def _small_face(sign: Sign, scene: Scene) -> Answer | None:
     return Answer(sign.id, reason=Reason.FACE_TOO_SMALL, reason_text=text, view=ViewKind.FACE_CROP)
 
 
-def active_before(episode: Proposal, scene: Scene, needed_s: float) -> bool:
+def active_before(episode: Proposal, scene: Seen, needed_s: float) -> bool:
     """Whether the patient moved for most of the `needed_s` before an episode."""
-    curve, time_s = scene.moving, scene.grid.time_s
+    curve, time_s = scene.moving, scene.time_s
     before = curve[(time_s >= episode.onset_s.lo - needed_s) & (time_s < episode.onset_s.lo)]
-    return len(before) >= 0.9 * needed_s * scene.grid.rate_hz and float(before.mean()) >= 0.5
+    return len(before) >= 0.9 * needed_s * scene.rate_hz and float(before.mean()) >= 0.5
 
 
-def state_before(onset_s: float, scene: Scene) -> StateBefore:
+def state_before(onset_s: float, scene: Seen) -> StateBefore:
     """Awake when the patient moved repeatedly before; apparently asleep after a minute without movement."""
-    time_s = scene.grid.time_s
+    time_s = scene.time_s
     before = scene.moving[(time_s >= onset_s - ASLEEP_S) & (time_s < onset_s - 0.5)]
-    if len(before) >= 5 * scene.grid.rate_hz and float(before.mean()) >= AWAKE_SHARE:
+    if len(before) >= 5 * scene.rate_hz and float(before.mean()) >= AWAKE_SHARE:
         return StateBefore.AWAKE
-    if len(before) >= 0.97 * (ASLEEP_S - 0.5) * scene.grid.rate_hz and float(before.mean()) <= ASLEEP_SHARE:
+    if len(before) >= 0.97 * (ASLEEP_S - 0.5) * scene.rate_hz and float(before.mean()) <= ASLEEP_SHARE:
         return StateBefore.APPARENTLY_ASLEEP
     return StateBefore.UNKNOWN
 
 
-def assessable_s(episode: Proposal, scene: Scene) -> float:
+def assessable_s(episode: Proposal, scene: Seen) -> float:
     """Seconds of an episode outside every gap."""
     begin, end = episode.onset_s.middle_s, episode.offset_s.middle_s
     lost, reached = 0.0, begin
@@ -203,7 +203,7 @@ def assessable_s(episode: Proposal, scene: Scene) -> float:
     return max(0.0, end - begin - lost)
 
 
-def sighting(event: Event, scene: Scene) -> Sighting:
+def sighting(event: Event, scene: Seen) -> Sighting:
     """An event as a sighting, with contact by staff noted."""
     touched = any(
         contact.span.lo < event.offset_s and contact.span.hi > event.onset_s
