@@ -16,9 +16,10 @@ BEGIN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         END IF;
         -- SET ROLE became a right of its own with Postgres 16; who creates a role there gets membership without it.
-        IF current_setting('server_version_num')::integer >= 160000
-           AND NOT pg_has_role(current_user, wanted, 'SET') THEN
-            EXECUTE format('GRANT %I TO CURRENT_USER WITH SET TRUE', wanted);
+        IF current_setting('server_version_num')::integer >= 160000 THEN
+            IF NOT pg_has_role(current_user, wanted, 'SET') THEN
+                EXECUTE format('GRANT %I TO CURRENT_USER WITH SET TRUE', wanted);
+            END IF;
         END IF;
     END LOOP;
 END $$;

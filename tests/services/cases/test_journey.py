@@ -34,7 +34,7 @@ from services.runtime.channel import Channel, connect
 from services.runtime.convert import to_proto
 from tests.services.cases.conftest import recording
 from tests.support.services import FakeServices
-from tests.support.stores import free_port, running_broker
+from tests.support.stores import free_port, fresh_database, running_broker
 
 SERVER = "import asyncio; from services.cases.servicer import serve; asyncio.run(serve())"
 WORKER = "from services.cases.journey import work; work('journey')"
@@ -151,45 +151,55 @@ def own_broker() -> Iterator[BrokerServer]:
         yield server
 
 
-@pytest.fixture
-def failpoints(tmp_path: Path) -> Path:
-    """The list of armed fail points; empty at first."""
-    path = tmp_path / "failpoints"
-    path.touch()
-    return path
-
-
-@pytest.fixture
-def stack(
-    dsn: str, own_broker: BrokerServer, tmp_path: Path, failpoints: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def running(
+    postgres: PostgresServer, template: str, own_broker: BrokerServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
+    """Started once: the tests leave it working, whatever they did to it."""
+    folder = tmp_path_factory.mktemp("journey")
     services = FakeServices()
     services.start()
     destination = {"id": "folder", "kind": "folder", "release": "preliminary", "owner": "research lead"}
-    settings = {
-        **services.addresses(),
-        "ICTOGRAM_ADDRESS_CASES": f"127.0.0.1:{free_port()}",
-        "ICTOGRAM_OBJECT_STORE": (tmp_path / "objects").as_uri(),
-        "ICTOGRAM_CASES_DATABASE": dsn,
-        "ICTOGRAM_CASES_BROKER": own_broker.url,
-        "ICTOGRAM_CASES_DESTINATIONS": json.dumps([destination]),
-        "ICTOGRAM_CASES_LEASE_S": "2",
-        "ICTOGRAM_CASES_SWEEP_S": "0.2",
-        "ICTOGRAM_CASES_RING_AGAIN_S": "2",
-        "ICTOGRAM_CASES_BACKOFF_S": "0.2",
-        "ICTOGRAM_CASES_INFO_S": "1",
-        "ICTOGRAM_FAILPOINTS": f"@{failpoints}",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    parts = Parts(dict(os.environ), tmp_path)
-    parts.start("server", "worker")
-    with connect("cases") as channel:
-        yield Stack(parts, services, channel, dsn)
-    parts.stop()
+    with fresh_database(postgres, template) as dsn, pytest.MonkeyPatch.context() as patch:
+        settings = {
+            **services.addresses(),
+            "ICTOGRAM_ADDRESS_CASES": f"127.0.0.1:{free_port()}",
+            "ICTOGRAM_OBJECT_STORE": (folder / "objects").as_uri(),
+            "ICTOGRAM_CASES_DATABASE": dsn,
+            "ICTOGRAM_CASES_BROKER": own_broker.url,
+            "ICTOGRAM_CASES_DESTINATIONS": json.dumps([destination]),
+            "ICTOGRAM_CASES_LEASE_S": "2",
+            "ICTOGRAM_CASES_SWEEP_S": "0.2",
+            "ICTOGRAM_CASES_RING_AGAIN_S": "2",
+            "ICTOGRAM_CASES_BACKOFF_S": "0.2",
+            "ICTOGRAM_CASES_INFO_S": "1",
+            "ICTOGRAM_FAILPOINTS": f"@{folder / 'failpoints'}",
+        }
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        parts = Parts(dict(os.environ), folder)
+        parts.start("server", "worker")
+        with connect("cases") as channel:
+            yield Stack(parts, services, channel, dsn)
+        parts.stop()
+        services.stop()
+
+
+@pytest.fixture
+def stack(running: Stack) -> Stack:
+    """The stack with nothing armed, every gate open and everything started."""
+    for name in ("failpoints", "failpoints.counts"):
+        (running.parts.folder / name).write_text("{}" if name.endswith("counts") else "")
     for kind in StepName:
-        services[kind].gate.set()
-    services.stop()
+        running.services[kind].gate.set()
+    running.parts.keep()
+    return running
+
+
+@pytest.fixture
+def failpoints(stack: Stack) -> Path:
+    """The list of armed fail points; empty at first."""
+    return stack.parts.folder / "failpoints"
 
 
 def test_a_case_with_two_recordings_becomes_a_report(stack: Stack) -> None:
@@ -200,7 +210,7 @@ def test_a_case_with_two_recordings_becomes_a_report(stack: Stack) -> None:
     report = stack.stub.GetReport(pb.GetReportRequest(caller=CALLER, case_id=case_id), timeout=10)
     assert report.files.report.id == view.case.report_id
     assert len(report.intakes) == 2
-    traces = stack.ask("SELECT traceparent FROM run")
+    traces = stack.ask("SELECT traceparent FROM run WHERE case_id = %s", case_id)
     assert len(traces[0]["traceparent"].split("-")) == 4
 
 
@@ -299,7 +309,7 @@ def test_messages_that_come_three_times_in_any_order_do_no_harm(stack: Stack) ->
     chance = random.Random(7)
     stack.services[StepName.SEMIOLOGY].gate.clear()
     cases = [stack.create(recordings=2) for _ in range(2)]
-    rows = stack.ask("SELECT id::text, name FROM step")
+    rows = stack.ask("SELECT id::text, name FROM step WHERE case_id = ANY(%s::uuid[])", cases)
     messages = [row for row in rows for _ in range(3)]
     chance.shuffle(messages)
     for row in messages:
@@ -310,7 +320,8 @@ def test_messages_that_come_three_times_in_any_order_do_no_harm(stack: Stack) ->
         stack.check_once_only(case_id)
     leases = stack.ask(
         "SELECT step_id, count(*) FILTER (WHERE event = 'claimed') - count(*) FILTER (WHERE event = 'refunded') AS n"
-        " FROM progress_log WHERE step_id IS NOT NULL GROUP BY 1"
+        " FROM progress_log WHERE step_id IS NOT NULL AND case_id = ANY(%s::uuid[]) GROUP BY 1",
+        cases,
     )
     assert {row["n"] for row in leases} == {1}, "one lease per step, besides those that a full service sent back"
     bell.close()
