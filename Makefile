@@ -26,7 +26,7 @@ demo: setup ## A phantom seizure from upload to report; ARGS=--exit stops at onc
 	@$(BIN)/ictogram demo $(ARGS)
 
 test: setup check ## Everything that proves the product in about ten minutes
-	@$(BIN)/python -m pytest -q -m "not slow and not bench" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not bench" $(ARGS)
 
 check: setup ## Style, types, layers, contracts
 	@$(BIN)/ruff check .
@@ -37,7 +37,7 @@ check: setup ## Style, types, layers, contracts
 	@PYTHON=$(BIN)/python bash protos/check_generated.sh
 
 test-slow: setup ## What takes longer: soak, long videos, larger phantom sets
-	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m slow $(ARGS)
 
 test-all: test test-slow ## Both
 
