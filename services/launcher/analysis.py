@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from schemas.case import PatientContext
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import IctogramError, InvalidRequestError, by_code
 from services.launcher.client import GatewayClient
-from services.launcher.show import progress_table, report_tables
+from services.launcher.show import printable, progress_table, report_tables
 from services.runtime.convert import from_json, to_plain
 
 OUTPUT_FILES = {
@@ -65,7 +66,7 @@ class Journey:
     def show(self) -> RenderableType:
         """Progress so far."""
         if self.error is not None:
-            return Group(Text(self.title, style="bold"), Text(f"  {self.error.message}", style="red"))
+            return Group(Text(self.title, style="bold"), Text(f"  {printable(self.error.message)}", style="red"))
         if self.case is None:
             return Group(Text(self.title, style="bold"), Text(f"  sending {self.sent:4.0%}"))
         return Group(Text(self.title, style="bold"), progress_table(self.steps))
@@ -90,9 +91,17 @@ def read_context(path: Path) -> PatientContext:
     try:
         text = path.read_text(encoding="utf-8")
         plain = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        # Dates of TOML become text; not-a-number, which Python would take, is no JSON.
+        content = json.dumps(plain, default=str, allow_nan=False).encode()
+    except (OSError, RecursionError, ValueError) as error:
         raise InvalidRequestError(f"the context file cannot be read as JSON or TOML: {error}") from error
-    return from_json(PatientContext, json.dumps(plain).encode())
+    known = {item.name for item in fields(PatientContext)}
+    unknown = sorted(set(plain) - known) if isinstance(plain, dict) else []
+    if unknown:  # a misspelt field must not get lost: one of them says that no findings may be made
+        raise InvalidRequestError(
+            f"the context file has no field '{unknown[0]}'; it may have {', '.join(sorted(known))}"
+        )
+    return from_json(PatientContext, content)
 
 
 def output_folders(videos: Sequence[Path], out: Path) -> list[Path]:
@@ -111,6 +120,19 @@ def output_folders(videos: Sequence[Path], out: Path) -> list[Path]:
     return [out / stem for stem in stems]
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, before anything is computed for it.
+
+    Raises InvalidRequestError: it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequestError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidRequestError(f"the folder {folder} cannot be written to")
+
+
 def analyze(
     client: GatewayClient, videos: Sequence[Path], out: Path, request: Request, console: Console
 ) -> list[Journey]:
@@ -120,7 +142,8 @@ def analyze(
     """
     catalogue = load_catalogue()
     journeys = [
-        Journey(video, video.name, folder) for video, folder in zip(videos, output_folders(videos, out), strict=True)
+        Journey(video, printable(video.name), folder)
+        for video, folder in zip(videos, output_folders(videos, out), strict=True)
     ]
 
     def screen() -> RenderableType:
@@ -153,6 +176,8 @@ def _travel(client: GatewayClient, journey: Journey, request: Request) -> None:
         _finish(client, journey)
     except IctogramError as error:
         journey.error = error
+    except OSError as error:  # of the user's own files: the gateway's faults are IctogramErrors
+        journey.error = InvalidRequestError(f"{error.filename or journey.video}: {error.strerror}")
 
 
 def _case_body(upload_id: str, request: Request) -> dict[str, Any]:
@@ -181,9 +206,9 @@ def _finish(client: GatewayClient, journey: Journey) -> None:
 
 
 def _print_outcome(console: Console, journey: Journey, catalogue: Catalogue) -> None:
-    console.rule(journey.title)
+    console.rule(Text(journey.title))
     if journey.error is not None:
-        console.print(Text(journey.error.message, style="red"))
+        console.print(Text(printable(journey.error.message), style="red"))
     if journey.report is not None:
         console.print(report_tables(journey.report, catalogue))
-        console.print(f"Written to {journey.out}: {', '.join(OUTPUT_FILES)}")
+        console.print(Text(printable(f"Written to {journey.out}: {', '.join(OUTPUT_FILES)}")))

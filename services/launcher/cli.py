@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
 from schemas.errors import IctogramError, InvalidRequestError
 
@@ -65,7 +67,11 @@ def main() -> None:
     try:
         app()
     except IctogramError as error:
-        Console(stderr=True, highlight=False).print(f"[red]ictogram:[/red] {error.message}", markup=True)
+        from services.launcher.show import printable
+
+        # Messages quote what the user typed: never read as markup, never cut into lines.
+        sentence = Text.assemble(("ictogram:", "red"), f" {printable(error.message)}")
+        Console(stderr=True, highlight=False).print(sentence, soft_wrap=True)
         sys.exit(1)
 
 
@@ -77,10 +83,10 @@ def demo(
 ) -> None:
     """Show the whole path on a phantom: make a video, send it in, watch it, write report and bundle."""
     from research import phantom
-    from services.launcher.analysis import Request, analyze, parse_identifier
+    from services.launcher.analysis import Request, analyze, make_folder, parse_identifier
 
     console = Console()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with _stack(home, console) as stack:
         video = stack.home / "phantom.mp4"
         with console.status("Drawing a phantom seizure (no patient: a seeded animation)"):
@@ -120,13 +126,14 @@ def analyze(
 ) -> None:
     """Read videos: report.pdf, report.html, report.json and bundle.json for each."""
     from schemas.case import PatientContext
-    from services.launcher.analysis import Request, output_folders, parse_identifier, read_context
+    from services.launcher.analysis import Request, make_folder, output_folders, parse_identifier, read_context
     from services.launcher.analysis import analyze as run
 
     missing = [video for video in videos if not video.is_file()]
     if missing:
         raise InvalidRequestError(f"there is no file {missing[0]}")
-    output_folders(videos, out)
+    for folder in output_folders(videos, out):
+        make_folder(folder)
     request = Request(
         patient=parse_identifier(patient, "--patient"),
         order=parse_identifier(order, "--order") if order is not None else None,
@@ -143,7 +150,7 @@ def analyze(
 @app.command(epilog="Example: ictogram up --home ./ictogram-home --port 8080")
 def up(
     home: Home = None,
-    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 8480,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")] = 8480,
 ) -> None:
     """Serve the whole embedded stack until stopped (Ctrl-C)."""
     console = Console()
@@ -216,7 +223,8 @@ def _stack(home: Path | None, console: Console, port: int = 0) -> Iterator[Embed
     """The embedded stack on a kept or a temporary home; stops cleanly on Ctrl-C and SIGTERM."""
     from services.launcher.stack import EmbeddedStack
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a temporary home behind
+        signal.signal(number, _interrupt)
     with ExitStack() as cleanup:
         if home is None:
             home = Path(
@@ -234,7 +242,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 def _serve_until_stopped(stack: EmbeddedStack, console: Console) -> None:
     console.print(
-        f"\nBrowse: [link={stack.link}]{stack.link}[/link]\nLogs: {stack.home / 'logs'}\nCtrl-C stops everything.",
+        f"\nBrowse: [link={stack.link}]{stack.link}[/link]\nLogs: {escape(str(stack.logs))}\nCtrl-C stops everything.",
         soft_wrap=True,
     )
     try:

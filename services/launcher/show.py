@@ -30,6 +30,11 @@ STATUS_WORDS = {
 """Words and shapes differ, so that a status is told apart without colour."""
 
 
+def printable(text: str) -> str:
+    """The text without what would steer a terminal or cannot be encoded: file names may hold any byte."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def progress_table(steps: list[Mapping[str, Any]]) -> Table:
     """One line per step with a bar and what it is doing."""
     table = Table(box=None, show_header=False, padding=(0, 1))

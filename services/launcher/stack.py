@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import httpx
 
-from schemas.errors import StateConflictError, UnavailableError
+from schemas.errors import InvalidRequestError, StateConflictError, UnavailableError
 from services.launcher.broker import BrokerServer
 from services.launcher.client import GatewayClient
 from services.launcher.postgres import PostgresServer
@@ -155,9 +155,14 @@ class EmbeddedStack:
         return {**os.environ, **settings, **self.overrides}
 
     def _prepare_home(self) -> None:
-        for folder in (self.home, self.logs, self.home / "objects", self.home / "uploads", self.delivered):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = (self.home / "lock").open("w")
+        try:
+            for folder in (self.home, self.logs, self.home / "objects", self.home / "uploads", self.delivered):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = (self.home / "lock").open("w")
+        except OSError as error:
+            raise InvalidRequestError(
+                f"the stack cannot live in {self.home}: {error.strerror} ({error.filename}); use another --home"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -91,7 +92,7 @@ class _Keeper:
 
     def run(self) -> None:
         delay = FIRST_RESTART_DELAY_S
-        with self.spec.log_path.open("ab") as log:
+        with self.spec.log_path.open("ab", buffering=0) as log:
             while not self.stopping.is_set():
                 began = time.monotonic()
                 self.process = self._spawn(log)
@@ -100,8 +101,8 @@ class _Keeper:
                 if self.stopping.is_set():
                     return
                 self.restarts += 1
-                log.write(f"-- {self.spec.name} ended with {code}; starting it again in {delay:.1f} s\n".encode())
-                log.flush()
+                with contextlib.suppress(OSError):  # a full disk must not end the keeping
+                    log.write(f"-- {self.spec.name} ended with {code}; starting it again in {delay:.1f} s\n".encode())
                 if time.monotonic() - began > STABLE_AFTER_S:
                     delay = FIRST_RESTART_DELAY_S
                 self.stopping.wait(delay)
@@ -179,15 +180,13 @@ class Supervisor:
 
     @staticmethod
     def _leave(keeper: _Keeper, patience_s: float) -> None:
-        if keeper.process is not None:
-            try:
-                keeper.process.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                _signal(keeper, signal.SIGKILL)
-                keeper.process.wait()
-            _signal(keeper, signal.SIGKILL)  # helpers of its own that outlived it
-        if keeper.thread is not None:
-            keeper.thread.join()
+        if keeper.thread is None:
+            return
+        keeper.thread.join(patience_s)
+        while keeper.thread.is_alive():  # in a loop: it may just be starting a process that got no signal yet
+            _signal(keeper, signal.SIGKILL)
+            keeper.thread.join(0.1)
+        _signal(keeper, signal.SIGKILL)  # helpers of its own that outlived it
 
 
 def _signal(keeper: _Keeper, number: signal.Signals) -> None:
