@@ -9,7 +9,7 @@ from typing import IO
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.auth import Identity
@@ -113,7 +113,10 @@ async def receive_case(request: Request, shelf: Shelf, caller: Identity, max_byt
     boundary = options.get(b"boundary")
     if not boundary:
         raise InvalidRequestError("The multipart form's Content-Type names no boundary.")
-    form = _Form(boundary, shelf, caller)
+    try:
+        form = _Form(boundary, shelf, caller)
+    except FormParserError as exc:
+        raise InvalidRequestError("The multipart form's boundary is too long (RFC 2046 allows 70 characters).") from exc
     try:
         await _receive(request, form, max_bytes)
         wanted = _parse(form)

@@ -152,6 +152,7 @@ def test_small_files_come_in_one_form(gateway: Gateway, http: httpx.Client) -> N
         (400, {"files": [("case", (None, b"{}")), ("virus", ("x", b"123"))]}),
         (400, {"content": b"--x\r\nbroken", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}),
         (400, {"content": b"", "headers": {"Content-Type": "multipart/form-data"}}),
+        (400, {"content": b"", "headers": {"Content-Type": "multipart/form-data; boundary=" + 1000 * "x"}}),
         (400, {"content": b"--x\r\nContent-Disposition: form-data; name=case\r\n\r\n{}",
                "headers": {"Content-Type": "multipart/form-data; boundary=x"}}),
     ],
