@@ -56,6 +56,19 @@ def check_probe(probe: Probe, settings: IntakeSettings) -> None:
         )
 
 
+def check_promise(stated_s: float | None, settings: IntakeSettings) -> None:
+    """Before the rest is read: a stated length from which only a refusal can follow, so that nobody waits hours for it.
+
+    Such a file is refused either as too long or, when it holds less, because its header is wrong (`check_decoded`).
+    """
+    longest_s = settings.max_duration_s
+    if stated_s is not None and stated_s - longest_s > _stated_slack_s(stated_s, settings):
+        raise UnsupportedMediaError(
+            f"The file states a length of {stated_s:.1f} s: it is damaged, or longer than {longest_s:g} s "
+            f"({longest_s / 3600:g} h), the most that is accepted; send it in parts."
+        )
+
+
 def check_running(time_s: float, frames: int, settings: IntakeSettings) -> None:
     """While decoding, so that a file cannot make us read for ever."""
     if time_s > settings.max_duration_s:
@@ -113,8 +126,12 @@ def _check_stated(decoded: Decoded, settings: IntakeSettings) -> None:
     if decoded.stated_s > found_s:
         found_s = max(found_s, decoded.sound_end_s)
     off_s = abs(decoded.stated_s - found_s)
-    if off_s > max(_DURATION_SLACK_S, settings.duration_tolerance * max(decoded.stated_s, found_s)):
+    if off_s > _stated_slack_s(max(decoded.stated_s, found_s), settings):
         raise UnreadableMediaError(
             f"The file states a length of {decoded.stated_s:.1f} s and holds {found_s:.1f} s; a difference of more "
             f"than {settings.duration_tolerance:.0%} means that it is damaged or incomplete."
         )
+
+
+def _stated_slack_s(length_s: float, settings: IntakeSettings) -> float:
+    return max(_DURATION_SLACK_S, settings.duration_tolerance * length_s)

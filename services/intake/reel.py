@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.intake.checks import Decoded, check_decoded, check_probe, check_running, check_whole
+from services.intake.checks import Decoded, check_decoded, check_probe, check_promise, check_running, check_whole
 from services.intake.settings import IntakeSettings
 from services.media.container import stated_length_s
 from services.media.decode import MonoSound, Samples
@@ -61,6 +61,7 @@ class Reel:
             pixels = settings.max_side_px**2
             with Source(part.path, threads=settings.threads, max_pixels=pixels, sound=True) as source:
                 check_probe(source.probe, settings)
+                check_promise(_stated_s(source, part), settings)
                 self._first = self._first or source.probe
                 yield from self._play(source, part)
 
@@ -87,7 +88,11 @@ class Reel:
             corrupt_packets=source.corrupt_packets,
             read_errors=source.read_errors,
             guessed_times=source.guessed_times,
-            stated_s=stated_length_s(part.path) or source.probe.duration_s,
+            stated_s=_stated_s(source, part),
         )
         check_decoded(done, self._settings)
         self.decoded.append(done)
+
+
+def _stated_s(source: Source, part: Part) -> float | None:
+    return stated_length_s(part.path) or source.probe.duration_s

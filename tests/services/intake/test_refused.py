@@ -127,6 +127,8 @@ REFUSED = [
     (_tail_missing(".mkv"), UnreadableMediaError, "cut off: .* bytes are missing"),
     (_tail_missing(".avi"), UnreadableMediaError, "cut off: .* bytes are missing"),
     (_wrong_length(3000), UnreadableMediaError, r"states a length of 3000.0 s and holds 8.0 s"),
+    (_wrong_length(15_000), UnreadableMediaError, r"states a length of 15000.0 s and holds 8.0 s"),
+    (_wrong_length(86_400), UnsupportedMediaError, r"86400.0 s: it is damaged, or longer than 14400 s \(4 h\)"),
     (_wrong_length(1), UnreadableMediaError, "states a length of 1.0 s and holds 8.0 s"),
     (_zero_rate, UnreadableMediaError, "frame rate of 0"),
     (
