@@ -12,7 +12,7 @@ import numpy.typing as npt
 from schemas.recording import Box, Tri
 from schemas.segmentation import BodyPart
 from schemas.semiology import Side
-from services.semiology.engines.kinematic.head import Head, HeadSource
+from services.semiology.engines.kinematic.head import Head, HeadSource, crown
 
 Floats = npt.NDArray[Any]
 
@@ -45,7 +45,6 @@ SPREAD_SHARE = 0.18
 """Share of the energy that each side has at least when a movement is spread over the body."""
 WIDE_SHARE = 0.35
 """Share of the patient's cells that move when a movement of an unoriented body counts as spread."""
-UP = {0: (0.0, -1.0), 90: (-1.0, 0.0), 180: (0.0, 1.0), 270: (1.0, 0.0)}
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _axis(
     """Head centre, unit vector towards the crown, head height, and how it was found."""
     centre = _centre(weight, grid_x, grid_y)
     if head is not None:
-        up: tuple[float, float] | None = UP[head.turned_deg] if head.source is HeadSource.FACE else None
+        up: tuple[float, float] | None = crown(head.turned_deg) if head.source is HeadSource.FACE else None
         up = _towards(head, centre, up)
         if up is not None:
             return (head.x, head.y), up, head.size, f"from the {head.source.value}"

@@ -23,8 +23,8 @@ from services.semiology.engines.kinematic.events import Event, Kind, logistic, r
 Floats = npt.NDArray[Any]
 
 SHORTEST_HOLD_S = 2.5
-LONGEST_HOLD_S = 60.0
-"""Tonic seizures last 10–20 s as a rule; a posture held for longer than a minute is how somebody lies."""
+LONGEST_HOLD_S = 30.0
+"""Tonic phases last 10–20 s; a posture held for longer than half a minute is how somebody lies."""
 LONGEST_RISE_S = 3.0
 DRIFT = 0.12
 """Drift (square heads times heads per second) from which something is brought somewhere: a forearm at a walking pace of
