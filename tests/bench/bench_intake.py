@@ -37,9 +37,7 @@ def test_steps_beside_decoding_once(material: Path, tmp_path: Path) -> None:
         taken.append(ingest(IngestJob(recording, tmp_path.as_uri(), prefix, IntakeSettings()), lambda *_: None))
 
     def separate() -> None:
-        segment(
-            SegmentJob(recording, taken[-1], tmp_path.as_uri(), prefix, SegmentationSettings()), lambda *_: None
-        )
+        segment(SegmentJob(recording, taken[-1], tmp_path.as_uri(), prefix, SegmentationSettings()), lambda *_: None)
 
     rounds = [(timed(lambda: decode_to_nowhere(video)), timed(take), timed(separate)) for _ in range(ROUNDS)]
     assert taken[0].facts.frames == 1800

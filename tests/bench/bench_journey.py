@@ -69,4 +69,6 @@ def _show(video: Path, rounds: list[Round]) -> None:
     rest = statistics.median(sum(v for part, v in one.cpu_s.items() if part not in STEPS) for one in rounds)
     print(f"median CPU of everything else (stores, gateway, cases, workers) {rest:.2f} s")
     elapsed, cpu = (statistics.median(one.journey.over(one.unit)[kind] for one in rounds) for kind in (0, 1))
-    print(f"median journey      {elapsed:5.2f} x decode, CPU {cpu:5.2f} x decode   (bar {JOURNEY_BAR}, aim {JOURNEY_AIM})")
+    print(
+        f"median journey      {elapsed:5.2f} x decode, CPU {cpu:5.2f} x decode   (bar {JOURNEY_BAR}, aim {JOURNEY_AIM})"
+    )

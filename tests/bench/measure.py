@@ -19,7 +19,7 @@ from services.launcher.client import GatewayClient
 from services.launcher.stack import EmbeddedStack
 
 STEPS = ("intake", "segmentation", "semiology", "localization", "report")
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
