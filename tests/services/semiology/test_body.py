@@ -56,7 +56,9 @@ def test_without_a_head_a_wide_patient_has_no_sides() -> None:
     assert body.side_of(moving(6, 20)) is Side.UNDETERMINED
 
 
-def test_without_a_head_a_tall_patient_is_taken_as_upright_and_says_so() -> None:
+def test_without_a_head_a_tall_patient_is_taken_as_upright_but_no_side_is_named() -> None:
     body = body_of(SHAPE, ASPECT, None, EVERYWHERE, Box(0.35, 0.0, 0.65, 1.0), Tri.NO)
-    assert body.sides_known
     assert "assumed" in body.how
+    assert body.part_of(moving(6, 20)) is BodyPart.ARM
+    assert body.side_of(moving(6, 20)) is Side.UNDETERMINED
+    assert body.side_of(moving(6, 13) + moving(6, 18)) is Side.BILATERAL_SYMMETRIC

@@ -96,9 +96,11 @@ class Body:
 
     def side_of(self, energy: Floats) -> Side:
         """The patient's side that carries an energy map."""
-        if not self.sides_known:
-            return Side.UNDETERMINED
         balance = self.balance(energy)
+        if not self.sides_known:
+            # An assumed axis may be wrong, so it names no side; that both sides move alike it can still show.
+            alike = self.along is not None and abs(balance) < 0.6 * ONE_SIDED
+            return Side.BILATERAL_SYMMETRIC if alike else Side.UNDETERMINED
         if abs(balance) >= ONE_SIDED:
             return Side.LEFT if balance > 0 else Side.RIGHT
         if abs(balance) >= 0.6 * ONE_SIDED:
@@ -136,7 +138,8 @@ def body_of(
 
     `shape`: rows, columns of the grid; `aspect`: height over width of the picture; `weight`: (rows, columns).
     A face gives the head end and its upright direction; the patient's mask corrects the axis. Without a head, a region
-    that is taller than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed).
+    that is taller than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed), which
+    tells arms from legs but names no side: a patient filmed from beside the bed can fill a tall region too.
     """
     rows, columns = shape
     long_side = max(1.0, aspect)
@@ -153,7 +156,7 @@ def body_of(
     away_x, away_y = grid_x - origin_x, grid_y - origin_y
     along = -(away_x * up[0] + away_y * up[1]) / size
     lateral = (away_x * left[0] + away_y * left[1]) / size
-    return Body(along, lateral, weight, head, sides_known=True, how=how)
+    return Body(along, lateral, weight, head, sides_known=head is not None, how=how)
 
 
 def _axis(
