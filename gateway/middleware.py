@@ -9,8 +9,10 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.problems import problem
+from gateway.problems import problem, status_of
+from schemas.errors import StorageFullError
 from services.runtime import logs
+from services.runtime.errors import understood
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
@@ -91,6 +93,11 @@ class LastCatch:
         except Exception as exc:
             if scope["type"] != "http" or started:
                 raise
+            known = understood(exc)
+            if isinstance(known, StorageFullError):  # any write may be the one that finds the disk full
+                _log.warning("storage full", exc_info=exc)
+                await problem(status_of(known), known.code, known.message)(scope, receive, send)
+                return
             _log.error("unexpected fault", exc_info=exc)
             answer = problem(500, "internal", "An unexpected fault; quote the trace id when you report it.")
             await answer(scope, receive, send)

@@ -251,6 +251,26 @@ def test_disk_that_fills_while_bytes_come(
     assert http.patch(location, content=MP4, headers={**PATCH, "Upload-Offset": "0"}).status_code == 204
 
 
+def test_disk_that_is_full_when_a_case_is_opened(
+    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record of an upload cannot be written; nothing is lost, and the same request works later."""
+    import errno
+
+    location = create(http, len(MP4))
+    assert http.patch(location, content=MP4, headers={**PATCH, "Upload-Offset": "0"}).status_code == 204
+    body = {"recordings": [{"upload_id": location.rsplit("/", 1)[-1]}], "subject": {"identifier": "P"}}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        reply = http.post("/cases", json=body)
+    assert (reply.status_code, reply.json()["code"], reply.json()["retryable"]) == (503, "storage-full", True)
+    assert http.post("/cases", json=body).status_code == 201
+
+
 def test_file_names_are_nowhere(gateway: Gateway, http: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> None:
     location = create(http, len(MP4), filename="CANARYNAME.mp4", filetype="video/mp4", patient="CANARYNAME")
     assert http.patch(location, content=MP4, headers={**PATCH, "Upload-Offset": "0"}).status_code == 204
