@@ -54,6 +54,11 @@ def check_probe(probe: Probe, settings: IntakeSettings) -> None:
             f"The picture is {probe.display_width_px}x{probe.display_height_px} pixels; at least "
             f"{settings.min_side_px}x{settings.min_side_px} are needed."
         )
+    if max(sides[2:]) > settings.max_aspect * min(sides[2:]):
+        raise UnsupportedMediaError(
+            f"The picture is {probe.display_width_px}x{probe.display_height_px} pixels; the long side may be at most "
+            f"{settings.max_aspect:g} times the short one."
+        )
 
 
 def check_promise(stated_s: float | None, settings: IntakeSettings) -> None:

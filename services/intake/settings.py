@@ -27,6 +27,7 @@ class IntakeSettings(Settings):
     max_bytes: int = Field(8 * 2**30, gt=0, description="Largest file accepted, bytes.")
     max_side_px: int = Field(4096, ge=16, description="Longest side of the picture accepted, pixels.")
     min_side_px: int = Field(16, ge=2, description="Shortest side of the picture accepted, pixels.")
+    max_aspect: float = Field(32.0, ge=1, description="Most times that the picture's long side may be its short one.")
     max_rate_hz: float = Field(960.0, gt=0, description="Highest frame rate accepted, as measured, per second.")
     max_bad_share: float = Field(
         0.2, ge=0, le=1, description="Largest share of damaged packets that are skipped before the file is refused."

@@ -136,6 +136,11 @@ REFUSED = [
         UnsupportedMediaError,
         "bare mjpeg stream",
     ),
+    (
+        lambda folder: videos.write_video(folder / "v.mp4", lambda *_: np.zeros((16, 1024, 3), np.uint8)),
+        UnsupportedMediaError,
+        "1024x16 pixels; the long side may be at most 32 times",
+    ),
     (_standing_clock, UnreadableMediaError, "89 of 90 pictures carry no usable time"),
 ]
 
@@ -158,6 +163,7 @@ def test_bad_files_are_refused_in_one_sentence(
         ({"max_bytes": 1000}, r"bytes; at most 1000 bytes"),
         ({"max_side_px": 128}, r"160x96 pixels; at most 128x128|at most 16384 pixels"),
         ({"min_side_px": 100}, r"160x96 pixels; at least 100x100"),
+        ({"max_aspect": 1.5}, r"160x96 pixels; the long side may be at most 1.5 times"),
         ({"max_duration_s": 2.0}, r"longer than 2 s"),
         ({"min_duration_s": 4.0}, r"lasts 3.00 s; at least 4 s"),
     ],
