@@ -97,8 +97,14 @@ def run(items: list[Item], out: Path, console: Console) -> None:
 
 
 def _identity(item: Item) -> dict[str, object]:
-    return {"name": item.name, "script": item.script.name, "seed": item.seed, "camera": item.camera,
-            "infrared": item.infrared, "size": list(item.size)}
+    return {
+        "name": item.name,
+        "script": item.script.name,
+        "seed": item.seed,
+        "camera": item.camera,
+        "infrared": item.infrared,
+        "size": list(item.size),
+    }
 
 
 def main() -> None:

@@ -69,7 +69,8 @@ def count(pair: EventPair, rules: Rules) -> tuple[int, int, int]:
 
     samples = max(1, round(pair.duration_s * SCORING_HZ))
     parameters = EventScoring.Parameters(
-        toleranceStart=rules.tolerance_start_s, toleranceEnd=rules.tolerance_end_s,
+        toleranceStart=rules.tolerance_start_s,
+        toleranceEnd=rules.tolerance_end_s,
         minDurationBetweenEvents=rules.merge_closer_than_s,
         # Longer than any recording: a seizure is one event however long it lasts.
         maxEventDuration=pair.duration_s + 1,
@@ -100,5 +101,12 @@ def score_events(pairs: Sequence[EventPair], rules: Rules = STRICT) -> EventScor
         tp, fp, _ = count(everything, rules)
         yes_hit, yes_false = yes_hit + tp, yes_false + fp
     hours = sum(pair.duration_s for pair in pairs) / 3600
-    return EventScore(rate(hit, true), rate(hit, hit + false), f1(hit, false, true - hit),
-                      f1(yes_hit, yes_false, true - yes_hit), false, hours, false / hours if hours else float("nan"))
+    return EventScore(
+        rate(hit, true),
+        rate(hit, hit + false),
+        f1(hit, false, true - hit),
+        f1(yes_hit, yes_false, true - yes_hit),
+        false,
+        hours,
+        false / hours if hours else float("nan"),
+    )

@@ -69,11 +69,20 @@ def _occurrence(sign: str, data: Mapping[str, Any]) -> SaidOccurrence:
 
 def _episode(data: Mapping[str, Any]) -> SaidEpisode:
     status = {str(f["sign"]): str(f["status"]) for f in data["findings"]}
-    occurrences = [_occurrence(str(f["sign"]), o) for f in data["findings"] if f["status"] in SHOWN
-                   for o in f["occurrences"]]
+    occurrences = [
+        _occurrence(str(f["sign"]), o) for f in data["findings"] if f["status"] in SHOWN for o in f["occurrences"]
+    ]
     ordered = tuple(sorted(occurrences, key=lambda o: (o.onset_s, o.sign)))
-    return SaidEpisode(str(data["id"]), _middle(data["onset_s"]), _middle(data["offset_s"]), float(data["score"]),
-                       bool(data["onset_captured"]), bool(data["offset_captured"]), status, ordered)
+    return SaidEpisode(
+        str(data["id"]),
+        _middle(data["onset_s"]),
+        _middle(data["offset_s"]),
+        float(data["score"]),
+        bool(data["onset_captured"]),
+        bool(data["offset_captured"]),
+        status,
+        ordered,
+    )
 
 
 def prediction_from_plain(report: Mapping[str, Any], recording_id: str | None = None) -> Prediction:
@@ -87,16 +96,16 @@ def prediction_from_plain(report: Mapping[str, Any], recording_id: str | None = 
         recordings = report["recordings"]
         if recording_id is None and len(recordings) != 1:
             raise InvalidRequestError(f"the report holds {len(recordings)} recordings; name the one to score")
-        chosen = next(
-            (r for r in recordings if recording_id is None or r["recording"]["id"] == recording_id), None
-        )
+        chosen = next((r for r in recordings if recording_id is None or r["recording"]["id"] == recording_id), None)
         if chosen is None:
             raise InvalidRequestError(f"the report holds no recording {recording_id!r}")
         own = [e for e in report["episodes"] if e["recording_id"] == chosen["recording"]["id"]]
         named = [set(engine["answers"]) for engine in report.get("engines", ()) if engine.get("answers")]
         return Prediction(
-            float(chosen["facts"]["duration_s"]), float(chosen["coverage"]["assessable_s"]),
-            tuple(_episode(e) for e in own), frozenset().union(*named) if named else None,
+            float(chosen["facts"]["duration_s"]),
+            float(chosen["coverage"]["assessable_s"]),
+            tuple(_episode(e) for e in own),
+            frozenset().union(*named) if named else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidRequestError(f"not a report: {type(error).__name__} {error}") from error
@@ -119,8 +128,9 @@ def load_prediction(path: Path) -> Prediction:
 def prediction_from_spans(spans: tuple[tuple[float, float], ...], duration_s: float) -> Prediction:
     """A detector that only says when: episodes without findings."""
     episodes = tuple(
-        SaidEpisode(f"r1-e{number}", onset, offset, 1.0, onset_captured=True, offset_captured=True, status={},
-                    occurrences=())
+        SaidEpisode(
+            f"r1-e{number}", onset, offset, 1.0, onset_captured=True, offset_captured=True, status={}, occurrences=()
+        )
         for number, (onset, offset) in enumerate(spans, start=1)
     )
     return Prediction(duration_s, duration_s, episodes, frozenset())

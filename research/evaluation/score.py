@@ -117,8 +117,9 @@ def _said_occurrences(said: Prediction, sign: str) -> list[SaidOccurrence]:
     return [o for e in said.episodes if e.status.get(sign) in STATED for o in e.occurrences if o.sign == sign]
 
 
-def matched(truth: Sequence[TrueOccurrence],
-            said: Sequence[SaidOccurrence]) -> list[tuple[TrueOccurrence, SaidOccurrence]]:
+def matched(
+    truth: Sequence[TrueOccurrence], said: Sequence[SaidOccurrence]
+) -> list[tuple[TrueOccurrence, SaidOccurrence]]:
     """Each true occurrence with the said one of the same sign that shares most with it, a same side breaking ties."""
     pairs = []
     for true in truth:
@@ -138,18 +139,32 @@ def score_sign(items: Sequence[Scored], sign: str) -> SignScore:
     calls = [any(e.status.get(sign) in STATED for e in item.said.episodes) for item in answered]
     tp = sum(t and c for t, c in zip(truths, calls, strict=True))
     positives, said_yes = sum(truths), sum(calls)
-    events = [EventPair(joined([(o.onset_s, o.offset_s) for o in visible_occurrences(item.truth, sign)]),
-                        joined([(o.onset_s, o.offset_s) for o in _said_occurrences(item.said, sign)]),
-                        item.truth.duration_s) for item in answered]
-    pairs = [pair for item in answered
-             for pair in matched(visible_occurrences(item.truth, sign), _said_occurrences(item.said, sign))]
+    events = [
+        EventPair(
+            joined([(o.onset_s, o.offset_s) for o in visible_occurrences(item.truth, sign)]),
+            joined([(o.onset_s, o.offset_s) for o in _said_occurrences(item.said, sign)]),
+            item.truth.duration_s,
+        )
+        for item in answered
+    ]
+    pairs = [
+        pair
+        for item in answered
+        for pair in matched(visible_occurrences(item.truth, sign), _said_occurrences(item.said, sign))
+    ]
     errors = [abs(s.onset_s - t.onset_s) for t, s in pairs if not t.censored_left]
     return SignScore(
-        sign, sum(bool(visible_occurrences(item.truth, sign)) for item in judged),
+        sign,
+        sum(bool(visible_occurrences(item.truth, sign)) for item in judged),
         sum(not visible_occurrences(item.truth, sign) for item in judged),
-        rate(len(judged) - len(answered), len(judged)), rate(tp, positives), rate(tp, said_yes),
-        f1(tp, said_yes - tp, positives - tp), always_yes_f1(positives, len(answered) - positives),
-        score_events(events) if positives else None, spread(errors), rate(sum(e <= 1.0 for e in errors), len(errors)),
+        rate(len(judged) - len(answered), len(judged)),
+        rate(tp, positives),
+        rate(tp, said_yes),
+        f1(tp, said_yes - tp, positives - tp),
+        always_yes_f1(positives, len(answered) - positives),
+        score_events(events) if positives else None,
+        spread(errors),
+        rate(sum(e <= 1.0 for e in errors), len(errors)),
     )
 
 
@@ -161,8 +176,12 @@ def score_sides(items: Sequence[Scored], parts: Sequence[BodyPart]) -> SideScore
     """Sides of all matched occurrences of the given parts whose true side is known."""
     right = given = total = 0
     for item in items:
-        truth = [o for e in item.truth.episodes for o in e.occurrences
-                 if o.visible and o.body_part in parts and o.side != "undetermined"]
+        truth = [
+            o
+            for e in item.truth.episodes
+            for o in e.occurrences
+            if o.visible and o.body_part in parts and o.side != "undetermined"
+        ]
         said = [o for e in item.said.episodes for o in e.occurrences if e.status.get(o.sign) in STATED]
         for true, guess in matched(truth, said):
             total += 1
@@ -193,9 +212,14 @@ def score(items: Sequence[Scored]) -> Score:
         items: recordings with truth and prediction.
 
     """
-    pairs = [EventPair(tuple((e.onset_s, e.offset_s) for e in item.truth.episodes),
-                       tuple((e.onset_s, e.offset_s) for e in item.said.episodes), item.truth.duration_s)
-             for item in items]
+    pairs = [
+        EventPair(
+            tuple((e.onset_s, e.offset_s) for e in item.truth.episodes),
+            tuple((e.onset_s, e.offset_s) for e in item.said.episodes),
+            item.truth.duration_s,
+        )
+        for item in items
+    ]
     seizures = [item for item in items if item.truth.episodes]
     free = [item for item in items if not item.truth.episodes]
     found = sum(any(_episode_of(t, item.said) for t in item.truth.episodes) for item in seizures)
@@ -204,16 +228,22 @@ def score(items: Sequence[Scored]) -> Score:
     both = _matched_episodes(items)
     taus = [tau for t, s in both if not math.isnan(tau := order_tau(t, s))]
     names = {o.sign for item in items for e in item.truth.episodes for o in e.occurrences}
-    names |= {sign for item in items for e in item.said.episodes for sign, status in e.status.items()
-              if status in STATED}
+    names |= {
+        sign for item in items for e in item.said.episodes for sign, status in e.status.items() if status in STATED
+    }
     return Score(
-        len(items), sum(item.truth.duration_s for item in items) / 3600, score_events(pairs, STRICT),
-        score_events(pairs, SZCORE), rate(found, len(seizures)),
+        len(items),
+        sum(item.truth.duration_s for item in items) / 3600,
+        score_events(pairs, STRICT),
+        score_events(pairs, SZCORE),
+        rate(found, len(seizures)),
         rate(sum(not item.said.episodes for item in free), len(free)),
         alarms / free_hours if free_hours else math.nan,
         spread([abs(s.onset_s - t.onset_s) for t, s in both if t.onset_captured]),
         rate(sum(s.onset_captured == t.onset_captured for t, s in both), len(both)),
         rate(sum(s.offset_captured == t.offset_captured for t, s in both), len(both)),
         tuple(score_sign(items, sign) for sign in sorted(names)),
-        score_sides(items, LIMBS), score_sides(items, (BodyPart.HEAD,)), spread(taus),
+        score_sides(items, LIMBS),
+        score_sides(items, (BodyPart.HEAD,)),
+        spread(taus),
     )

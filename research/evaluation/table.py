@@ -75,16 +75,33 @@ def episode_table(scores: Mapping[str, Score]) -> Table:
 
 def _sign_row(sign: SignScore) -> tuple[str, ...]:
     events = "-" if sign.events is None else _number(sign.events.f1)
-    return (sign.sign, f"{sign.positives}/{sign.positives + sign.negatives}", _share(sign.sensitivity),
-            _share(sign.precision), _number(sign.f1), _number(sign.always_yes_f1), events, _spread(sign.onset_error_s),
-            _number(sign.abstained.value))
+    return (
+        sign.sign,
+        f"{sign.positives}/{sign.positives + sign.negatives}",
+        _share(sign.sensitivity),
+        _share(sign.precision),
+        _number(sign.f1),
+        _number(sign.always_yes_f1),
+        events,
+        _spread(sign.onset_error_s),
+        _number(sign.abstained.value),
+    )
 
 
 def sign_table(name: str, score: Score) -> Table:
     """One row per sign."""
     table = Table(title=f"Signs, {name} (per recording; only findings stated as present)")
-    for column in ("sign", "seen in", "sensitivity", "precision", "F1", "always yes", "F1 per event",
-                   "onset error s", "abstained"):
+    for column in (
+        "sign",
+        "seen in",
+        "sensitivity",
+        "precision",
+        "F1",
+        "always yes",
+        "F1 per event",
+        "onset error s",
+        "abstained",
+    ):
         table.add_column(column)
     for sign in score.signs:
         table.add_row(*_sign_row(sign))

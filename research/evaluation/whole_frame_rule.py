@@ -67,7 +67,7 @@ def band_ratio(velocities: Array) -> tuple[Array, Array]:
     starts = np.arange(0, max(0, len(velocities) - size + 1), step)
     if not len(starts):
         return np.zeros(0), np.zeros(0)
-    windows = np.stack([velocities[s:s + size] for s in starts])
+    windows = np.stack([velocities[s : s + size] for s in starts])
     windows = (windows - windows.mean(axis=1, keepdims=True)) * np.hanning(size)[None, :, None]
     power = (np.abs(np.fft.rfft(windows, axis=1)) ** 2).sum(axis=2)
     hz = np.fft.rfftfreq(size, 1 / RATE_HZ)

@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     from research.phantom.truth import Truth
 
 
-def make(script: str | Path, seed: int, out: Path, *, size: tuple[int, int] = (640, 360), rate_hz: float | None = None,
-         camera: str | None = None, infrared: bool | None = None, mirrored: bool = False,
-         audio: bool = False) -> Truth:
+def make(
+    script: str | Path,
+    seed: int,
+    out: Path,
+    *,
+    size: tuple[int, int] = (640, 360),
+    rate_hz: float | None = None,
+    camera: str | None = None,
+    infrared: bool | None = None,
+    mirrored: bool = False,
+    audio: bool = False,
+) -> Truth:
     """Render a named script, or one from a TOML or JSON file, and write the truth beside the video.
 
     Args:

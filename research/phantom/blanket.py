@@ -54,8 +54,12 @@ class Blanket:
         for (xa, ya, za), (xb, yb, zb), (ra, rb) in zip(starts, ends, radii, strict=True):
             ex, ey = float(xb - xa), float(yb - ya)
             square = max(ex * ex + ey * ey, 1e-6)
-            s = np.clip(((self.x - np.float32(xa)) * np.float32(ex) + (self.y - np.float32(ya)) * np.float32(ey))
-                        / np.float32(square), 0, 1)
+            s = np.clip(
+                ((self.x - np.float32(xa)) * np.float32(ex) + (self.y - np.float32(ya)) * np.float32(ey))
+                / np.float32(square),
+                0,
+                1,
+            )
             away = np.hypot(self.x - np.float32(xa) - s * np.float32(ex), self.y - np.float32(ya) - s * np.float32(ey))
             radius = np.float32(ra) + s * np.float32(rb - ra)
             top = np.float32(za) + s * np.float32(zb - za) + radius + np.float32(THICKNESS_M)
@@ -142,8 +146,18 @@ class Blanket:
         weave = weave + np.sin(across * np.float32(6.2832 / 0.15)) * np.float32(0.03)
         return np.asarray(shade * (1 + weave), dtype=np.float32)
 
-    def _lay(self, canvas: Canvas, height: Plane, top_y: float, rows: slice, columns: slice, eye: Plane, rays: Plane,
-             distance: Plane, cover: Plane) -> None:
+    def _lay(
+        self,
+        canvas: Canvas,
+        height: Plane,
+        top_y: float,
+        rows: slice,
+        columns: slice,
+        eye: Plane,
+        rays: Plane,
+        distance: Plane,
+        cover: Plane,
+    ) -> None:
         x = eye[0] + rays[..., 0] * distance
         y = eye[1] + rays[..., 1] * distance
         hem = np.float32(top_y) + np.float32(0.018) * np.sin(x * 17) + np.float32(0.01) * np.sin(x * 41 + 1)
@@ -154,8 +168,10 @@ class Blanket:
         full = (slice(full[0].start, min(full[0].stop, limits[0])), slice(full[1].start, min(full[1].stop, limits[1])))
         size = (full[1].stop - full[1].start, full[0].stop - full[0].start)
         wide = ((columns.stop - columns.start) * k, (rows.stop - rows.start) * k)
-        grow = [np.asarray(cv2.resize(m, wide, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]], dtype=np.float32)
-                for m in (alpha, distance, x, y)]
+        grow = [
+            np.asarray(cv2.resize(m, wide, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]], dtype=np.float32)
+            for m in (alpha, distance, x, y)
+        ]
         shade = self._shade(canvas, height)
         u = (grow[2] - np.float32(X0_M)) * np.float32(4 / CELL_M) + np.float32(1.5)
         v = (grow[3] - np.float32(Y0_M)) * np.float32(4 / CELL_M) + np.float32(1.5)

@@ -56,11 +56,13 @@ def place_camera(name: str, size: tuple[int, int], rng: np.random.Generator) -> 
     right = np.cross(forward, up_hint)
     right /= np.linalg.norm(right)
     down = np.cross(forward, right)
-    axes = np.stack([
-        np.cos(tilt) * right + np.sin(tilt) * down,
-        -np.sin(tilt) * right + np.cos(tilt) * down,
-        forward,
-    ])
+    axes = np.stack(
+        [
+            np.cos(tilt) * right + np.sin(tilt) * down,
+            -np.sin(tilt) * right + np.cos(tilt) * down,
+            forward,
+        ]
+    )
     width, height = size
     # The field of view is meant across 16:9; taller pictures keep its height so that the bed stays in the picture.
     reference = min(width, height * 16 / 9)

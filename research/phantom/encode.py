@@ -15,8 +15,15 @@ ENCODER_THREADS = 2
 """Fixed, because x264's output depends on how many threads it uses."""
 
 
-def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], size: tuple[int, int], rate_hz: float,
-                audio: NDArray[np.float32] | None = None, *, quality: int = 21) -> None:
+def write_video(
+    path: Path,
+    pictures: Iterable[NDArray[np.uint8]],
+    size: tuple[int, int],
+    rate_hz: float,
+    audio: NDArray[np.float32] | None = None,
+    *,
+    quality: int = 21,
+) -> None:
     """Encode grey (h, w) or blue-green-red (h, w, 3) pictures as H.264 and mono audio as AAC.
 
     Args:
@@ -44,7 +51,7 @@ def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], size: tuple[i
         container.mux(video.encode())
         if sound is not None and audio is not None:
             for start in range(0, len(audio), 1024):
-                block = np.ascontiguousarray(audio[None, start:start + 1024], dtype=np.float32)
+                block = np.ascontiguousarray(audio[None, start : start + 1024], dtype=np.float32)
                 chunk = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
                 chunk.sample_rate, chunk.pts, chunk.time_base = AUDIO_RATE_HZ, start, Fraction(1, AUDIO_RATE_HZ)
                 container.mux(sound.encode(chunk))

@@ -61,8 +61,15 @@ def head_texture(infrared: bool, eyes: float, mouth: float, gaze_deg: float, rng
     return np.asarray(soft.reshape(HEIGHT, WIDTH) if infrared else soft, dtype=np.float32)
 
 
-def _eye(image: NDArray[np.float32], side: int, eyes: float, gaze_deg: float, skin: NDArray[np.float64],
-         dark: NDArray[np.float64], hair: NDArray[np.float64]) -> None:
+def _eye(
+    image: NDArray[np.float32],
+    side: int,
+    eyes: float,
+    gaze_deg: float,
+    skin: NDArray[np.float64],
+    dark: NDArray[np.float64],
+    hair: NDArray[np.float64],
+) -> None:
     centre = _at(side * 24, 8)
     cv2.ellipse(image, centre, _axes(16, 11), 0, 0, 360, tuple(skin * 0.74), -1, cv2.LINE_AA)
     if eyes > 0.15:

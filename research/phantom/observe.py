@@ -57,8 +57,12 @@ class Observer:
         onset, offset = onset_s - self.start_s, offset_s - self.start_s
         if offset <= 0 or onset >= self.duration_s:
             return None
-        return (round(max(onset, 0.0), 3), round(min(offset, self.duration_s), 3), onset < 0,
-                offset > self.duration_s + 1e-6)
+        return (
+            round(max(onset, 0.0), 3),
+            round(min(offset, self.duration_s), 3),
+            onset < 0,
+            offset > self.duration_s + 1e-6,
+        )
 
     def _frames(self, onset_s: float, offset_s: float) -> slice:
         rate, count = self.look.rate_hz, len(self.scene.time_s)
@@ -68,8 +72,11 @@ class Observer:
     def extent_px(self, mark: Mark, onset_s: float, offset_s: float) -> float:
         """Largest swing of the mark's parts in the picture."""
         span = self._frames(onset_s, offset_s)
-        return max(_swing(self.camera.project(points[span])[:, :2])
-                   for probe in mark.probes for points in _probe_points(self.patient.body, probe))
+        return max(
+            _swing(self.camera.project(points[span])[:, :2])
+            for probe in mark.probes
+            for points in _probe_points(self.patient.body, probe)
+        )
 
     def visible(self, mark: Mark, extent_px: float, onset_s: float, offset_s: float) -> bool:
         """Whether the part can be seen doing it."""
@@ -82,8 +89,12 @@ class Observer:
         span = self._frames(onset_s, offset_s)
         for probe in probes:
             seen = self.camera.project(_probe_points(self.patient.body, probe)[0][span])
-            inside = ((seen[:, 0] > 0) & (seen[:, 0] < self.look.size[0])
-                      & (seen[:, 1] > 0) & (seen[:, 1] < self.look.size[1]))
+            inside = (
+                (seen[:, 0] > 0)
+                & (seen[:, 0] < self.look.size[0])
+                & (seen[:, 1] > 0)
+                & (seen[:, 1] < self.look.size[1])
+            )
             if inside.mean() > 0.5:
                 return True
         return False
@@ -123,16 +134,29 @@ class Observer:
         onset, offset, left, right = clipped
         extent = 0.0 if mark.body_part is BodyPart.FACE else self.extent_px(mark, onset, offset)
         rate = mark.rate_hz
-        return TrueOccurrence(mark.sign, onset, offset, mark.side, mark.body_part,
-                              self.visible(mark, extent, onset, offset), round(extent, 1), rate, left, right)
+        return TrueOccurrence(
+            mark.sign,
+            onset,
+            offset,
+            mark.side,
+            mark.body_part,
+            self.visible(mark, extent, onset, offset),
+            round(extent, 1),
+            rate,
+            left,
+            right,
+        )
 
 
 def _merged(occurrences: list[TrueOccurrence]) -> tuple[TrueOccurrence, ...]:
     """The same sign on the same side and part at the same time is one occurrence (arm and leg of one clonic run)."""
     kept: list[TrueOccurrence] = []
     for item in sorted(occurrences, key=lambda o: (o.onset_s, o.offset_s, o.sign, o.body_part)):
-        if not any((k.sign, k.side, k.body_part, k.onset_s, k.offset_s)
-                   == (item.sign, item.side, item.body_part, item.onset_s, item.offset_s) for k in kept):
+        if not any(
+            (k.sign, k.side, k.body_part, k.onset_s, k.offset_s)
+            == (item.sign, item.side, item.body_part, item.onset_s, item.offset_s)
+            for k in kept
+        ):
             kept.append(item)
     return tuple(kept)
 
@@ -168,8 +192,9 @@ def _episodes(observer: Observer) -> tuple[TrueEpisode, ...]:
             state = "unknown"
         told = [*marks, *_derived(marks, state)]
         occurrences = [o for o in (observer.occurrence(mark) for mark in told) if o is not None]
-        episodes.append(TrueEpisode(f"r1-e{len(episodes) + 1}", onset, offset, not left, not right, state,
-                                    _merged(occurrences)))
+        episodes.append(
+            TrueEpisode(f"r1-e{len(episodes) + 1}", onset, offset, not left, not right, state, _merged(occurrences))
+        )
     return tuple(episodes)
 
 
@@ -186,14 +211,24 @@ def observe(scene: Scene, seed: int, look: Look, camera: Camera, patient: Person
     """The truth of one recording."""
     observer = Observer(scene, look, camera, patient, covered=covered)
     script, unknown = scene.script, Side.UNDETERMINED
-    everyday = [(script.acts[i].kind, m.onset_s, m.offset_s, m.side) for i, m in scene.marks
-                if script.acts[i].episode == 0]
+    everyday = [
+        (script.acts[i].kind, m.onset_s, m.offset_s, m.side) for i, m in scene.marks if script.acts[i].episode == 0
+    ]
     contacts = [(v.touch, *span, unknown) for v in script.visitors if (span := contact_span(v)) is not None]
     present = script.posture != "absent"
     return Truth(
-        TRUTH_SCHEMA_VERSION, script.name, seed, round(observer.duration_s, 3), look.rate_hz, *look.size, look.camera,
-        look.infrared, look.mirrored, observer.patient_box() if present else None,
-        observer.face_px(slice(0, len(scene.time_s))) if present else 0.0, _episodes(observer),
+        TRUTH_SCHEMA_VERSION,
+        script.name,
+        seed,
+        round(observer.duration_s, 3),
+        look.rate_hz,
+        *look.size,
+        look.camera,
+        look.infrared,
+        look.mirrored,
+        observer.patient_box() if present else None,
+        observer.face_px(slice(0, len(scene.time_s))) if present else 0.0,
+        _episodes(observer),
         _spans(observer, everyday) if present else (),
         _spans(observer, [(v.path, v.enter_s, v.leave_s, unknown) for v in script.visitors]),
         _spans(observer, contacts),

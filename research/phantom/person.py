@@ -104,8 +104,13 @@ class Person:
         body, k, g = self.body, self.build.scale, self.build.girth
         segments = [
             Segment(body.neck, body.head, (0.056 * g, 0.05), "skin", "head"),
-            Segment(body.arms["left"].joints[0], body.arms["right"].joints[0], (0.066 * g, 0.066 * g),
-                    self.outfit.top, "trunk"),
+            Segment(
+                body.arms["left"].joints[0],
+                body.arms["right"].joints[0],
+                (0.066 * g, 0.066 * g),
+                self.outfit.top,
+                "trunk",
+            ),
         ]
         for side in ("left", "right"):
             segments += _arm_segments(body, side, self.outfit, g)
@@ -131,8 +136,9 @@ class Person:
         up = np.stack([0 * raise_m, 0 * raise_m, raise_m], axis=1)
         return self.starts[index] + up, self.ends[index] + up
 
-    def paint(self, canvas: Canvas, index: int, lift: dict[str, float] | None = None,
-              hidden: NDArray[np.bool_] | None = None) -> None:
+    def paint(
+        self, canvas: Canvas, index: int, lift: dict[str, float] | None = None, hidden: NDArray[np.bool_] | None = None
+    ) -> None:
         """Paint one frame without the segments that are hidden (m,)."""
         self._paint_lumps(canvas, index)
         self._paint_head(canvas, index)

@@ -65,13 +65,20 @@ class Material:
     waves_per_m: float = 0.0
 
 
-def capsule(canvas: Canvas, ends: NDArray[np.float64], radii_m: tuple[float, float], focal_px: float, length_m: float,
-            material: Material) -> None:
+def capsule(
+    canvas: Canvas,
+    ends: NDArray[np.float64],
+    radii_m: tuple[float, float],
+    focal_px: float,
+    length_m: float,
+    material: Material,
+) -> None:
     """Paint a limb segment: a tapered capsule between two projected ends (x px, y px, depth m)."""
     (xa, ya, za), (xb, yb, zb) = ends
     ra, rb = radii_m[0] * focal_px / za, radii_m[1] * focal_px / zb
-    spot = canvas.window(min(xa - ra, xb - rb) - 1, min(ya - ra, yb - rb) - 1,
-                         max(xa + ra, xb + rb) + 1, max(ya + ra, yb + rb) + 1)
+    spot = canvas.window(
+        min(xa - ra, xb - rb) - 1, min(ya - ra, yb - rb) - 1, max(xa + ra, xb + rb) + 1, max(ya + ra, yb + rb) + 1
+    )
     if spot is None or za < 0.2 or zb < 0.2:
         return
     rows, columns = spot
@@ -144,8 +151,14 @@ def hit_ellipsoid(canvas: Canvas, shape: Ellipsoid, focal_px: float) -> Hit | No
     length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + np.float32(1e-6)
     # `inside` falls off quadratically at the rim; this slope turns it into about one pixel of soft edge.
     alpha = np.clip(inside * np.float32(reach / (2 * a)) * np.float32(1.5), 0, 1)
-    return Hit(rows, columns, alpha, np.float32(z) - towards, (local[0], local[1], local[2]),
-               (normal[0] / length, normal[1] / length, normal[2] / length))
+    return Hit(
+        rows,
+        columns,
+        alpha,
+        np.float32(z) - towards,
+        (local[0], local[1], local[2]),
+        (normal[0] / length, normal[1] / length, normal[2] / length),
+    )
 
 
 def ellipsoid(canvas: Canvas, shape: Ellipsoid, focal_px: float, material: Material) -> None:

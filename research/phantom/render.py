@@ -125,8 +125,9 @@ class Stagecraft:
             lift[f"{side}_arm"] = float(np.clip(sunk.max(), 0, 0.25))
         return lift
 
-    def _cast_shadows(self, canvas: Canvas, index: int, lift: dict[str, float],
-                      height: NDArray[np.float32] | None) -> None:
+    def _cast_shadows(
+        self, canvas: Canvas, index: int, lift: dict[str, float], height: NDArray[np.float32] | None
+    ) -> None:
         """Darken bed and blanket next to whatever rises above them."""
         k = 4
         mask = np.zeros((self.look.size[1] // k + 1, self.look.size[0] // k + 1), np.uint8)
@@ -141,8 +142,9 @@ class Stagecraft:
         for plane in canvas.planes:
             np.multiply(plane, shade, out=plane)
 
-    def _shadows_of(self, mask: Picture, starts: Array, ends: Array, radii: Array, height: NDArray[np.float32] | None,
-                    k: int) -> None:
+    def _shadows_of(
+        self, mask: Picture, starts: Array, ends: Array, radii: Array, height: NDArray[np.float32] | None, k: int
+    ) -> None:
         points = np.concatenate([starts, ends])
         ground = np.full(len(points), MATTRESS_TOP_M)
         if height is not None and self.blanket is not None:
@@ -210,9 +212,18 @@ def _patient(scene: Scene, camera: Camera, look: Look, seed: int) -> Person:
     return Person(body, scene.patient, camera, PATIENT_OUTFIT, scene.build, look.infrared, seed)
 
 
-def render(script: Script, seed: int, out_path: Path, size: tuple[int, int] = (640, 360),
-           rate_hz: float | None = None, camera: str | None = None, infrared: bool | None = None,
-           mirrored: bool = False, *, audio: bool = False) -> Truth:
+def render(
+    script: Script,
+    seed: int,
+    out_path: Path,
+    size: tuple[int, int] = (640, 360),
+    rate_hz: float | None = None,
+    camera: str | None = None,
+    infrared: bool | None = None,
+    mirrored: bool = False,
+    *,
+    audio: bool = False,
+) -> Truth:
     """Render a script into an MP4 and return what is true of it.
 
     Args:

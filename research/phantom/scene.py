@@ -32,9 +32,7 @@ def shifted(script: Script, seed: int) -> Script:
         script,
         acts=tuple(replace(a, onset_s=a.onset_s + by, offset_s=a.offset_s + by) for a in script.acts),
         visitors=tuple(replace(v, enter_s=v.enter_s + by, leave_s=v.leave_s + by) for v in script.visitors),
-        disturbances=tuple(
-            replace(d, onset_s=d.onset_s + by, offset_s=d.offset_s + by) for d in script.disturbances
-        ),
+        disturbances=tuple(replace(d, onset_s=d.onset_s + by, offset_s=d.offset_s + by) for d in script.disturbances),
         asleep_until_s=script.asleep_until_s + by if script.asleep_until_s else 0.0,
     )
 
@@ -80,8 +78,20 @@ def play(script: Script, seed: int, rate_hz: float) -> Scene:
 
 def _vary(motion: Motion, rng: np.random.Generator) -> None:
     """Nobody lies exactly like anybody else."""
-    for joint, spread in (("x", 0.025), ("y", 0.02), ("yaw", 2.0), ("spine_side", 1.5), ("head_yaw", 6.0),
-                          ("head_roll", 3.0), ("left_shoulder_abd", 4.0), ("right_shoulder_abd", 4.0),
-                          ("left_elbow", 6.0), ("right_elbow", 6.0), ("left_hip_abd", 2.5), ("right_hip_abd", 2.5),
-                          ("left_knee", 4.0), ("right_knee", 4.0)):
+    for joint, spread in (
+        ("x", 0.025),
+        ("y", 0.02),
+        ("yaw", 2.0),
+        ("spine_side", 1.5),
+        ("head_yaw", 6.0),
+        ("head_roll", 3.0),
+        ("left_shoulder_abd", 4.0),
+        ("right_shoulder_abd", 4.0),
+        ("left_elbow", 6.0),
+        ("right_elbow", 6.0),
+        ("left_hip_abd", 2.5),
+        ("right_hip_abd", 2.5),
+        ("left_knee", 4.0),
+        ("right_knee", 4.0),
+    ):
         motion[joint] = motion[joint] + rng.normal(0, spread)

@@ -24,8 +24,9 @@ def convulsion(start_s: float, episode: int, *, tonic_s: float = 12.0, clonic_s:
     jerks = start_s + tonic_s
     return (
         Act("tonic", start_s, jerks + 0.4, BOTH, episode, {"elbow": 55.0, "fall_s": 0.8}),
-        Act("clonic", jerks, jerks + clonic_s, BOTH, episode,
-            {"first_hz": 5.0, "last_hz": 0.8, "leg": 0.8, "head": 1.0}),
+        Act(
+            "clonic", jerks, jerks + clonic_s, BOTH, episode, {"first_hz": 5.0, "last_hz": 0.8, "leg": 0.8, "head": 1.0}
+        ),
     )
 
 
@@ -33,15 +34,21 @@ def tonic_clonic() -> Script:
     """From sleep, stiffening with a cry, then bilateral jerks that slow down, then limp."""
     acts = convulsion(14.0, 1)
     end = acts[-1].offset_s
-    return Script("tonic_clonic", 72.0, (*acts, Act("slack", end, 72.0)), asleep_until_s=14.0, blanket=0.45,
-                  jitter_s=2.0)
+    return Script(
+        "tonic_clonic", 72.0, (*acts, Act("slack", end, 72.0)), asleep_until_s=14.0, blanket=0.45, jitter_s=2.0
+    )
 
 
 def asleep_then_tonic_clonic() -> Script:
     """More than a minute of sleep, then a convulsion: long enough to call the state before apparently asleep."""
     acts = convulsion(68.0, 1, clonic_s=22.0)
-    return Script("asleep_then_tonic_clonic", 112.0, (*acts, Act("slack", acts[-1].offset_s, 112.0)),
-                  asleep_until_s=68.0, blanket=0.45)
+    return Script(
+        "asleep_then_tonic_clonic",
+        112.0,
+        (*acts, Act("slack", acts[-1].offset_s, 112.0)),
+        asleep_until_s=68.0,
+        blanket=0.45,
+    )
 
 
 def asymmetric_ending(side: str = "left") -> Script:
@@ -53,64 +60,105 @@ def asymmetric_ending(side: str = "left") -> Script:
 
 def focal_clonic(side: str) -> Script:
     """One arm jerks."""
-    return Script(f"focal_clonic_{side}_arm", 55.0, (
-        Act("clonic", 15.0, 43.0, side, 1, {"first_hz": 3.4, "last_hz": 1.1}),), jitter_s=4.0)
+    return Script(
+        f"focal_clonic_{side}_arm",
+        55.0,
+        (Act("clonic", 15.0, 43.0, side, 1, {"first_hz": 3.4, "last_hz": 1.1}),),
+        jitter_s=4.0,
+    )
 
 
 def focal_clonic_leg(side: str) -> Script:
     """One leg jerks, no blanket."""
-    return Script(f"focal_clonic_{side}_leg", 50.0, (
-        Act("clonic", 14.0, 38.0, side, 1, {"first_hz": 3.0, "last_hz": 1.2, "arm": 0.0, "leg": 1.0}),),
-        blanket=0.0, jitter_s=4.0)
+    return Script(
+        f"focal_clonic_{side}_leg",
+        50.0,
+        (Act("clonic", 14.0, 38.0, side, 1, {"first_hz": 3.0, "last_hz": 1.2, "arm": 0.0, "leg": 1.0}),),
+        blanket=0.0,
+        jitter_s=4.0,
+    )
 
 
 def hyperkinetic() -> Script:
     """From sleep: large, fast, chaotic movements of trunk and proximal limbs, no blanket."""
-    return Script("hyperkinetic", 48.0, (Act("hyperkinetic", 16.0, 36.0, BOTH, 1),), asleep_until_s=15.5,
-                  blanket=0.0, jitter_s=4.0)
+    return Script(
+        "hyperkinetic",
+        48.0,
+        (Act("hyperkinetic", 16.0, 36.0, BOTH, 1),),
+        asleep_until_s=15.5,
+        blanket=0.0,
+        jitter_s=4.0,
+    )
 
 
 def pelvic_thrusting() -> Script:
     """The pelvis thrusts rhythmically, no blanket."""
-    return Script("pelvic_thrusting", 48.0, (Act("pelvic_thrusting", 14.0, 34.0, BOTH, 1, {"hz": 1.4}),), blanket=0.0,
-                  jitter_s=4.0)
+    return Script(
+        "pelvic_thrusting",
+        48.0,
+        (Act("pelvic_thrusting", 14.0, 34.0, BOTH, 1, {"hz": 1.4}),),
+        blanket=0.0,
+        jitter_s=4.0,
+    )
 
 
 def full_body_shaking() -> Script:
     """The whole body shakes at a nearly constant rate."""
-    return Script("full_body_shaking", 55.0, (Act("shaking", 14.0, 42.0, BOTH, 1, {"hz": 4.6, "amplitude": 1.3}),),
-                  blanket=0.3, jitter_s=4.0)
+    return Script(
+        "full_body_shaking",
+        55.0,
+        (Act("shaking", 14.0, 42.0, BOTH, 1, {"hz": 4.6, "amplitude": 1.3}),),
+        blanket=0.3,
+        jitter_s=4.0,
+    )
 
 
 def automotor(side: str = "left") -> Script:
     """Arrest, then fumbling of one hand with chewing while the other arm is dystonic."""
-    return Script("automotor", 75.0, (
-        Act("fidget", 2.0, 70.0, BOTH),
-        Act("automatisms", 25.0, 58.0, side, 1),
-        Act("oral_automatisms", 22.0, 56.0, episode=1),
-        Act("dystonic", 34.0, 56.0, _flip(side), 1),
-        Act("arrest", 18.0, 24.0, episode=1),
-        Act("head_turn", 26.0, 36.0, side, 1),
-        Act("slack", 58.5, 75.0),
-    ), posture="hands_on_belly")
+    return Script(
+        "automotor",
+        75.0,
+        (
+            Act("fidget", 2.0, 70.0, BOTH),
+            Act("automatisms", 25.0, 58.0, side, 1),
+            Act("oral_automatisms", 22.0, 56.0, episode=1),
+            Act("dystonic", 34.0, 56.0, _flip(side), 1),
+            Act("arrest", 18.0, 24.0, episode=1),
+            Act("head_turn", 26.0, 36.0, side, 1),
+            Act("slack", 58.5, 75.0),
+        ),
+        posture="hands_on_belly",
+    )
 
 
 def absence_arrest() -> Script:
     """Busy hands stop for eleven seconds and go on."""
-    return Script("absence_arrest", 50.0, (
-        Act("fidget", 1.0, 49.0, BOTH),
-        Act("arrest", 20.0, 31.0, episode=1),
-    ), posture="sitting", jitter_s=1.0)
+    return Script(
+        "absence_arrest",
+        50.0,
+        (
+            Act("fidget", 1.0, 49.0, BOTH),
+            Act("arrest", 20.0, 31.0, episode=1),
+        ),
+        posture="sitting",
+        jitter_s=1.0,
+    )
 
 
 def versive_then_clonic(side: str = "right") -> Script:
     """A forced turn to one side, then that arm jerks, then a convulsion."""
-    return Script("versive_then_clonic", 75.0, (
-        Act("version", 13.0, 24.0, side, 1),
-        Act("clonic", 17.5, 30.0, side, 1, {"first_hz": 3.6, "last_hz": 2.6}),
-        *convulsion(30.0, 1, tonic_s=9.0, clonic_s=24.0),
-        Act("slack", 63.0, 75.0),
-    ), blanket=0.4, jitter_s=0.0)
+    return Script(
+        "versive_then_clonic",
+        75.0,
+        (
+            Act("version", 13.0, 24.0, side, 1),
+            Act("clonic", 17.5, 30.0, side, 1, {"first_hz": 3.6, "last_hz": 2.6}),
+            *convulsion(30.0, 1, tonic_s=9.0, clonic_s=24.0),
+            Act("slack", 63.0, 75.0),
+        ),
+        blanket=0.4,
+        jitter_s=0.0,
+    )
 
 
 def figure4_tonic(side: str = "left") -> Script:
@@ -120,16 +168,22 @@ def figure4_tonic(side: str = "left") -> Script:
 
 def tonic_seizure() -> Script:
     """From sleep: both arms stiffen for about 13 s."""
-    return Script("tonic", 45.0, (Act("tonic", 16.0, 29.0, BOTH, 1, {"elbow": 40.0}),), asleep_until_s=16.0,
-                  jitter_s=4.0)
+    return Script(
+        "tonic", 45.0, (Act("tonic", 16.0, 29.0, BOTH, 1, {"elbow": 40.0}),), asleep_until_s=16.0, jitter_s=4.0
+    )
 
 
 def two_episodes() -> Script:
     """Two focal clonic seizures in one recording."""
-    return Script("two_episodes", 110.0, (
-        Act("clonic", 12.0, 32.0, "left", 1, {"first_hz": 3.5, "last_hz": 1.3}),
-        Act("clonic", 74.0, 98.0, "left", 2, {"first_hz": 3.2, "last_hz": 1.1}),
-    ), jitter_s=4.0)
+    return Script(
+        "two_episodes",
+        110.0,
+        (
+            Act("clonic", 12.0, 32.0, "left", 1, {"first_hz": 3.5, "last_hz": 1.3}),
+            Act("clonic", 74.0, 98.0, "left", 2, {"first_hz": 3.2, "last_hz": 1.1}),
+        ),
+        jitter_s=4.0,
+    )
 
 
 def onset_missed() -> Script:
@@ -140,8 +194,12 @@ def onset_missed() -> Script:
 
 def offset_cut() -> Script:
     """The recording ends while the arm still jerks."""
-    return Script("offset_cut", 70.0, (
-        Act("clonic", 20.0, 66.0, "right", 1, {"first_hz": 3.8, "last_hz": 1.5}),), window=(2.0, 48.0))
+    return Script(
+        "offset_cut",
+        70.0,
+        (Act("clonic", 20.0, 66.0, "right", 1, {"first_hz": 3.8, "last_hz": 1.5}),),
+        window=(2.0, 48.0),
+    )
 
 
 def mirrored_focal_clonic() -> Script:
@@ -165,9 +223,12 @@ def dark_clonic() -> Script:
 
 def seizure_with_nurse() -> Script:
     """A convulsion during which a nurse comes and handles the blanket."""
-    return Script("seizure_with_nurse", 75.0, (
-        *convulsion(14.0, 1, tonic_s=10.0, clonic_s=30.0), Act("slack", 54.0, 75.0)),
-        visitors=(Visitor(26.0, 72.0, "bedside_right", "blanket"),))
+    return Script(
+        "seizure_with_nurse",
+        75.0,
+        (*convulsion(14.0, 1, tonic_s=10.0, clonic_s=30.0), Act("slack", 54.0, 75.0)),
+        visitors=(Visitor(26.0, 72.0, "bedside_right", "blanket"),),
+    )
 
 
 def calm() -> Script:
@@ -185,11 +246,26 @@ def empty_bed() -> Script:
     return Script("empty_bed", 40.0, posture="absent")
 
 
-def _everyday(name: str, kind: str, *, side: str = BOTH, posture: str = "supine", blanket: float = 0.5,
-              start_s: float = 8.0, lasts_s: float = 26.0) -> Callable[[], Script]:
+def _everyday(
+    name: str,
+    kind: str,
+    *,
+    side: str = BOTH,
+    posture: str = "supine",
+    blanket: float = 0.5,
+    start_s: float = 8.0,
+    lasts_s: float = 26.0,
+) -> Callable[[], Script]:
     def build() -> Script:
-        return Script(name, start_s + lasts_s + 12.0, (Act(kind, start_s, start_s + lasts_s, side),), posture=posture,
-                      blanket=blanket, jitter_s=4.0)
+        return Script(
+            name,
+            start_s + lasts_s + 12.0,
+            (Act(kind, start_s, start_s + lasts_s, side),),
+            posture=posture,
+            blanket=blanket,
+            jitter_s=4.0,
+        )
+
     return build
 
 
@@ -210,14 +286,20 @@ def walking_past() -> Script:
 
 def camera_shake() -> Script:
     """The camera is held by hand for a while, later knocked."""
-    return Script("camera_shake", 45.0, disturbances=(Disturbance("camera_shake", 10.0, 28.0),
-                                                      Disturbance("camera_knock", 34.0, 38.0)))
+    return Script(
+        "camera_shake",
+        45.0,
+        disturbances=(Disturbance("camera_shake", 10.0, 28.0), Disturbance("camera_knock", 34.0, 38.0)),
+    )
 
 
 def light_changes() -> Script:
     """The light is switched on and off."""
-    return Script("light_changes", 45.0, disturbances=(Disturbance("light_switch", 12.0, 24.0),
-                                                       Disturbance("light_switch", 32.0, 38.0)))
+    return Script(
+        "light_changes",
+        45.0,
+        disturbances=(Disturbance("light_switch", 12.0, 24.0), Disturbance("light_switch", 32.0, 38.0)),
+    )
 
 
 def tv_flicker() -> Script:

@@ -45,8 +45,13 @@ def expose(time_s: Array, disturbances: tuple[Disturbance, ...], height_px: int,
         inside = (time_s >= event.onset_s) & (time_s < event.offset_s)
         local = time_s - event.onset_s
         if event.kind == "camera_shake":
-            swing = [sum(np.sin(6.2832 * f * local + rng.uniform(0, 6.28)) * a
-                         for f, a in ((0.6, 2.2), (1.7, 1.4), (3.6, 0.8), (5.8, 0.5))) for _ in range(2)]
+            swing = [
+                sum(
+                    np.sin(6.2832 * f * local + rng.uniform(0, 6.28)) * a
+                    for f, a in ((0.6, 2.2), (1.7, 1.4), (3.6, 0.8), (5.8, 0.5))
+                )
+                for _ in range(2)
+            ]
             dx += inside * swing[0] * event.strength * unit
             dy += inside * swing[1] * event.strength * unit
         elif event.kind == "camera_knock":

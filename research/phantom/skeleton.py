@@ -131,9 +131,7 @@ def _arm(motion: Motion, side: str, root: Array, axes: Array, scale: float) -> L
 
 def _leg(motion: Motion, side: str, root: Array, axes: Array, scale: float) -> Limb:
     sign = 1.0 if side == "left" else -1.0
-    along, bend = _segment(
-        motion[f"{side}_hip_flex"], motion[f"{side}_hip_abd"], -motion[f"{side}_hip_rot"], sign
-    )
+    along, bend = _segment(motion[f"{side}_hip_flex"], motion[f"{side}_hip_abd"], -motion[f"{side}_hip_rot"], sign)
     knee_angle = np.radians(motion[f"{side}_knee"])[:, None]
     shin = np.cos(knee_angle) * along - np.sin(knee_angle) * bend
     front = np.cos(knee_angle) * bend + np.sin(knee_angle) * along
@@ -147,8 +145,10 @@ def _leg(motion: Motion, side: str, root: Array, axes: Array, scale: float) -> L
 
 def _rest_on_bed(points: Array, clearance: float) -> Array:
     """Lift points that would sink into the mattress (a bed carries its patient)."""
-    over = (np.abs(points[:, 0]) < MATTRESS_X_M + 0.06) & (points[:, 1] > MATTRESS_Y_M[0] - 0.08) & (
-        points[:, 1] < MATTRESS_Y_M[1] + 0.06
+    over = (
+        (np.abs(points[:, 0]) < MATTRESS_X_M + 0.06)
+        & (points[:, 1] > MATTRESS_Y_M[0] - 0.08)
+        & (points[:, 1] < MATTRESS_Y_M[1] + 0.06)
     )
     lifted = points.copy()
     lifted[:, 2] = np.where(over, np.maximum(points[:, 2], MATTRESS_TOP_M + clearance), points[:, 2])
@@ -162,9 +162,7 @@ def forward_kinematics(motion: Motion, build: Build = AVERAGE_BUILD, *, on_bed: 
     """Positions of all joints at all instants."""
     k = build.scale
     pelvis = np.stack([motion["x"], motion["y"], motion["z"]], axis=1)
-    pelvis_axes = (
-        _rotation(2, motion["yaw"]) @ _rotation(0, motion["pitch"]) @ _rotation(1, motion["roll"])
-    )
+    pelvis_axes = _rotation(2, motion["yaw"]) @ _rotation(0, motion["pitch"]) @ _rotation(1, motion["roll"])
     chest_axes = (
         pelvis_axes
         @ _rotation(0, motion["spine_flex"])

@@ -35,9 +35,11 @@ class Round:
 @pytest.mark.timeout(3600)
 def test_journey_beside_decoding_once(material: Path, tmp_path: Path) -> None:
     video = seizure_1080p(material)
+    print(f"\njourney of 60 s of 1080p30 H.264 at {video.stat().st_size * 8 / 60 / 1e6:.1f} Mb/s")
+    print("decode s (CPU)  " + "  ".join(f"{step:>12s} s" for step in STEPS) + "  journey s (CPU)")
     with measure.stack_as_delivered(tmp_path / "home") as stack, stack.client() as client:
-        rounds = [_round(stack, client, twin) for twin in twins(video, tmp_path / "in", ROUNDS)]
-    _show(video, rounds)
+        rounds = [_tell(_round(stack, client, twin)) for twin in twins(video, tmp_path / "in", ROUNDS)]
+    _show(rounds)
     assert all(one.steps_s[step] > 0 for one in rounds for step in STEPS)
 
 
@@ -52,15 +54,18 @@ def _round(stack: Any, client: Any, twin: Path) -> Round:
     return Round(unit, Spent(journey.elapsed_s, sum(cpu.values())), steps, cpu)
 
 
-def _show(video: Path, rounds: list[Round]) -> None:
-    print(f"\njourney of 60 s of 1080p30 H.264 at {video.stat().st_size * 8 / 60 / 1e6:.1f} Mb/s")
-    print("round  decode s (CPU)  " + "  ".join(f"{step:>12s} s" for step in STEPS) + "  journey s (CPU)")
-    for number, one in enumerate(rounds):
-        steps = "  ".join(f"{one.steps_s[step]:14.2f}" for step in STEPS)
-        print(
-            f"{number:5d}  {one.unit.elapsed_s:6.2f} ({one.unit.cpu_s:5.2f})  {steps}  "
-            f"{one.journey.elapsed_s:7.2f} ({one.journey.cpu_s:5.2f})"
-        )
+def _tell(one: Round) -> Round:
+    """Print a round as soon as it is over: the whole takes minutes."""
+    steps = "  ".join(f"{one.steps_s[step]:14.2f}" for step in STEPS)
+    print(
+        f"{one.unit.elapsed_s:6.2f} ({one.unit.cpu_s:5.2f})  {steps}  "
+        f"{one.journey.elapsed_s:7.2f} ({one.journey.cpu_s:5.2f})",
+        flush=True,
+    )
+    return one
+
+
+def _show(rounds: list[Round]) -> None:
     for step in STEPS:
         elapsed = statistics.median(one.steps_s[step] / one.unit.elapsed_s for one in rounds)
         cpu = statistics.median(one.cpu_s[step] / one.unit.cpu_s for one in rounds)

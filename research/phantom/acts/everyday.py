@@ -10,8 +10,14 @@ from research.phantom.script import Act
 from schemas.segmentation import BodyPart
 from schemas.semiology import Side
 
-AT_MOUTH = {"shoulder_flex": 52.0, "shoulder_abd": 20.0, "shoulder_rot": 42.0, "elbow": 128.0, "wrist": 15.0,
-            "fingers": 60.0}
+AT_MOUTH = {
+    "shoulder_flex": 52.0,
+    "shoulder_abd": 20.0,
+    "shoulder_rot": 42.0,
+    "elbow": 128.0,
+    "wrist": 15.0,
+    "fingers": 60.0,
+}
 
 
 def _mark(act: Act, part: BodyPart, probes: tuple[str, ...]) -> list[Mark]:
@@ -39,8 +45,14 @@ def wave(act: Act, stage: Stage) -> list[Mark]:
     p = {"hz": 1.8, **act.params}
     t, motion, (side,) = stage.time_s, stage.motion, sides_of(act)
     weight = envelope(t, act.onset_s, act.offset_s, 0.8, 0.8)
-    pose = {"shoulder_flex": 62.0, "shoulder_abd": 34.0, "shoulder_rot": 10.0, "elbow": 55.0, "wrist": 0.0,
-            "fingers": 5.0}
+    pose = {
+        "shoulder_flex": 62.0,
+        "shoulder_abd": 34.0,
+        "shoulder_rot": 10.0,
+        "elbow": 55.0,
+        "wrist": 0.0,
+        "fingers": 5.0,
+    }
     motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
     swing = np.sin(2 * np.pi * p["hz"] * t) * weight
     motion[f"{side}_shoulder_rot"] = motion[f"{side}_shoulder_rot"] + swing * 26
@@ -53,8 +65,14 @@ def scratch(act: Act, stage: Stage) -> list[Mark]:
     p = {"hz": 4.5, **act.params}
     t, motion, (side,) = stage.time_s, stage.motion, sides_of(act)
     weight = envelope(t, act.onset_s, act.offset_s, 0.8, 0.8)
-    pose = {"shoulder_flex": 30.0, "shoulder_abd": 18.0, "shoulder_rot": 70.0, "elbow": 104.0, "wrist": 20.0,
-            "fingers": 60.0}
+    pose = {
+        "shoulder_flex": 30.0,
+        "shoulder_abd": 18.0,
+        "shoulder_rot": 70.0,
+        "elbow": 104.0,
+        "wrist": 20.0,
+        "fingers": 60.0,
+    }
     motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
     bouts = smooth(0.8 + 1.8 * wander(t, 0.25, 0.6, stage.rng))
     rub = np.sin(2 * np.pi * p["hz"] * t + 0.7 * wander(t, 0.2, 0.8, stage.rng)) * weight * bouts
@@ -112,11 +130,21 @@ def fidget(act: Act, stage: Stage) -> list[Mark]:
     t, motion = stage.time_s, stage.motion
     weight = envelope(t, act.onset_s, act.offset_s, 1.0, 1.0)
     for side in ("left", "right"):
-        pose = {"shoulder_flex": 44.0, "shoulder_abd": 12.0, "shoulder_rot": 52.0, "elbow": 84.0, "wrist": 5.0,
-                "fingers": 45.0}
+        pose = {
+            "shoulder_flex": 44.0,
+            "shoulder_abd": 12.0,
+            "shoulder_rot": 52.0,
+            "elbow": 84.0,
+            "wrist": 5.0,
+            "fingers": 45.0,
+        }
         motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
-        for joint, degrees, high in (("elbow", 5.0, 0.8), ("wrist", 12.0, 1.6), ("fingers", 26.0, 2.2),
-                                     ("shoulder_rot", 5.0, 0.7)):
+        for joint, degrees, high in (
+            ("elbow", 5.0, 0.8),
+            ("wrist", 12.0, 1.6),
+            ("fingers", 26.0, 2.2),
+            ("shoulder_rot", 5.0, 0.7),
+        ):
             name = f"{side}_{joint}"
             motion[name] = motion[name] + weight * p["amplitude"] * degrees * wander(t, 0.2, high, stage.rng)
     motion.blend({"head_pitch": 20.0}, weight)
@@ -135,8 +163,15 @@ def cough(act: Act, stage: Stage) -> list[Mark]:
             total += np.exp(-(((t - at) / 0.09) ** 2)) * stage.rng.uniform(0.7, 1.2)
         bout += stage.rng.uniform(3.5, 6.0)
     total *= (t >= act.onset_s) & (t <= act.offset_s)
-    for joint, degrees in (("spine_flex", 7.0), ("head_pitch", 11.0), ("left_shoulder_abd", 4.0),
-                           ("right_shoulder_abd", 4.0), ("mouth_open", 0.6), ("left_elbow", 3.0), ("right_elbow", 3.0)):
+    for joint, degrees in (
+        ("spine_flex", 7.0),
+        ("head_pitch", 11.0),
+        ("left_shoulder_abd", 4.0),
+        ("right_shoulder_abd", 4.0),
+        ("mouth_open", 0.6),
+        ("left_elbow", 3.0),
+        ("right_elbow", 3.0),
+    ):
         motion[joint] = motion[joint] + total * degrees
     return _mark(act, BodyPart.TRUNK, ("trunk", "head"))
 
@@ -155,8 +190,16 @@ def turn_over(act: Act, stage: Stage) -> list[Mark]:
     other = "right" if side == "left" else "left"
     stage.motion[f"{other}_shoulder_flex"] = stage.motion[f"{other}_shoulder_flex"] + 30 * effort
     stage.motion[f"{other}_knee"] = stage.motion[f"{other}_knee"] + 30 * effort
-    return [Mark("", act.onset_s, min(act.offset_s, act.onset_s + p["move_s"]), Side(side), BodyPart.WHOLE_BODY,
-                 ("trunk", f"{other}_arm"))]
+    return [
+        Mark(
+            "",
+            act.onset_s,
+            min(act.offset_s, act.onset_s + p["move_s"]),
+            Side(side),
+            BodyPart.WHOLE_BODY,
+            ("trunk", f"{other}_arm"),
+        )
+    ]
 
 
 def sit_up(act: Act, stage: Stage) -> list[Mark]:
@@ -173,8 +216,14 @@ def stretch(act: Act, stage: Stage) -> list[Mark]:
     """A long stretch of both arms overhead, as after waking."""
     weight = envelope(stage.time_s, act.onset_s, act.offset_s, 1.6, 1.8)
     for side in ("left", "right"):
-        pose = {"shoulder_flex": 140.0, "shoulder_abd": 28.0, "elbow": 22.0, "fingers": 60.0, "knee": 2.0,
-                "ankle": 45.0}
+        pose = {
+            "shoulder_flex": 140.0,
+            "shoulder_abd": 28.0,
+            "elbow": 22.0,
+            "fingers": 60.0,
+            "knee": 2.0,
+            "ankle": 45.0,
+        }
         stage.motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
     stage.motion.blend({"mouth_open": 0.8, "head_pitch": -10.0}, weight)
     return _mark(act, BodyPart.ARM, ("left_arm", "right_arm"))

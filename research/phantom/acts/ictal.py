@@ -15,8 +15,14 @@ from schemas.semiology import Side
 BURST_S = 0.2
 """Length of one clonic jerk, nearly constant while the silences between jerks lengthen."""
 
-ARM_READY = {"shoulder_flex": 38.0, "shoulder_abd": 26.0, "shoulder_rot": 42.0, "elbow": 78.0, "wrist": 22.0,
-             "fingers": 55.0}
+ARM_READY = {
+    "shoulder_flex": 38.0,
+    "shoulder_abd": 26.0,
+    "shoulder_rot": 42.0,
+    "elbow": 78.0,
+    "wrist": 22.0,
+    "fingers": 55.0,
+}
 ARM_JERK = {"elbow": 34.0, "shoulder_flex": 11.0, "wrist": 20.0, "shoulder_abd": 5.0}
 LEG_READY = {"hip_flex": 20.0, "knee": 34.0}
 LEG_JERK = {"hip_flex": 10.0, "knee": 20.0, "ankle": 12.0}
@@ -52,8 +58,16 @@ def clonic(act: Act, stage: Stage) -> list[Mark]:
     params: first_hz, last_hz, amplitude (1), arm (1), leg (0), head (0), and ending (0): 1 for the last jerks of one
     side after a bilateral run.
     """
-    p = {"first_hz": 4.0, "last_hz": 1.2, "amplitude": 1.0, "arm": 1.0, "leg": 0.0, "head": 0.0, "ready_s": 1.2,
-         **act.params}
+    p = {
+        "first_hz": 4.0,
+        "last_hz": 1.2,
+        "amplitude": 1.0,
+        "arm": 1.0,
+        "leg": 0.0,
+        "head": 0.0,
+        "ready_s": 1.2,
+        **act.params,
+    }
     t, motion, sides = stage.time_s, stage.motion, sides_of(act)
     starts = jerk_times(act.onset_s, act.offset_s, p["first_hz"], p["last_hz"], stage.rng)
     pulses = jerk_shape(t, starts, stage.rng) * p["amplitude"]
@@ -100,28 +114,60 @@ def shaking(act: Act, stage: Stage) -> list[Mark]:
     t, motion = stage.time_s, stage.motion
     weight = envelope(t, act.onset_s, act.offset_s, 1.0, 0.8) * p["amplitude"]
     common = np.sin(2 * np.pi * p["hz"] * t + stage.rng.uniform(0, 6))
-    for joint, degrees in (("left_elbow", 9.0), ("right_elbow", 9.0), ("left_shoulder_flex", 5.0),
-                           ("right_shoulder_flex", 5.0), ("left_hip_flex", 4.0), ("right_hip_flex", 4.0),
-                           ("left_knee", 8.0), ("right_knee", 8.0), ("spine_side", 2.0), ("head_yaw", 5.0),
-                           ("left_hip_abd", 3.0), ("right_hip_abd", 3.0), ("roll", 2.5)):
+    for joint, degrees in (
+        ("left_elbow", 9.0),
+        ("right_elbow", 9.0),
+        ("left_shoulder_flex", 5.0),
+        ("right_shoulder_flex", 5.0),
+        ("left_hip_flex", 4.0),
+        ("right_hip_flex", 4.0),
+        ("left_knee", 8.0),
+        ("right_knee", 8.0),
+        ("spine_side", 2.0),
+        ("head_yaw", 5.0),
+        ("left_hip_abd", 3.0),
+        ("right_hip_abd", 3.0),
+        ("roll", 2.5),
+    ):
         own = wander(t, p["hz"] * 0.6, p["hz"] * 1.3, stage.rng)
         phase = np.sin(2 * np.pi * p["hz"] * t + stage.rng.uniform(-0.4, 0.4))
         motion[joint] = motion[joint] + weight * degrees * (
-            p["steady"] * (0.5 * common + 0.7 * phase) + (1 - p["steady"]) * own)
+            p["steady"] * (0.5 * common + 0.7 * phase) + (1 - p["steady"]) * own
+        )
     probes = ("left_arm", "right_arm", "left_leg", "right_leg", "trunk")
     rate = (float(p["hz"]), float(p["hz"]))
     span = (act.onset_s, act.offset_s)
-    return [Mark("full_body_shaking", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes, rate),
-            Mark("arms_move_simultaneously", *span, Side.BILATERAL_SYMMETRIC, BodyPart.ARM, probes[:2], rate)]
+    return [
+        Mark("full_body_shaking", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes, rate),
+        Mark("arms_move_simultaneously", *span, Side.BILATERAL_SYMMETRIC, BodyPart.ARM, probes[:2], rate),
+    ]
 
 
-TONIC_ARM = {"shoulder_flex": 42.0, "shoulder_abd": 30.0, "shoulder_rot": 24.0, "elbow": 30.0, "wrist": 45.0,
-             "fingers": 70.0}
+TONIC_ARM = {
+    "shoulder_flex": 42.0,
+    "shoulder_abd": 30.0,
+    "shoulder_rot": 24.0,
+    "elbow": 30.0,
+    "wrist": 45.0,
+    "fingers": 70.0,
+}
 TONIC_LEG = {"hip_flex": 4.0, "knee": 1.0, "ankle": 48.0, "hip_abd": 5.0, "hip_rot": 0.0}
-FLEXED_ARM = {"shoulder_flex": 45.0, "shoulder_abd": 30.0, "shoulder_rot": 68.0, "elbow": 112.0, "wrist": 50.0,
-              "fingers": 75.0}
-STRAIGHT_ARM = {"shoulder_flex": 48.0, "shoulder_abd": 22.0, "shoulder_rot": 5.0, "elbow": 4.0, "wrist": 35.0,
-                "fingers": 70.0}
+FLEXED_ARM = {
+    "shoulder_flex": 45.0,
+    "shoulder_abd": 30.0,
+    "shoulder_rot": 68.0,
+    "elbow": 112.0,
+    "wrist": 50.0,
+    "fingers": 75.0,
+}
+STRAIGHT_ARM = {
+    "shoulder_flex": 48.0,
+    "shoulder_abd": 22.0,
+    "shoulder_rot": 5.0,
+    "elbow": 4.0,
+    "wrist": 35.0,
+    "fingers": 70.0,
+}
 
 
 def tonic(act: Act, stage: Stage) -> list[Mark]:
@@ -170,8 +216,14 @@ def dystonic(act: Act, stage: Stage) -> list[Mark]:
     """One arm held twisted: extended, turned inwards, wrist bent, fingers in an odd posture."""
     (side,) = sides_of(act)
     weight = envelope(stage.time_s, act.onset_s, act.offset_s, 2.0, 1.5)
-    pose = {"shoulder_flex": 20.0, "shoulder_abd": 38.0, "shoulder_rot": -40.0, "elbow": 28.0, "wrist": 75.0,
-            "fingers": -15.0}
+    pose = {
+        "shoulder_flex": 20.0,
+        "shoulder_abd": 38.0,
+        "shoulder_rot": -40.0,
+        "elbow": 28.0,
+        "wrist": 75.0,
+        "fingers": -15.0,
+    }
     stage.motion.blend({f"{side}_{j}": v for j, v in pose.items()}, weight)
     writhe = weight * 6 * wander(stage.time_s, 0.15, 0.4, stage.rng)
     stage.motion[f"{side}_shoulder_rot"] = stage.motion[f"{side}_shoulder_rot"] + writhe
@@ -191,8 +243,10 @@ def version(act: Act, stage: Stage) -> list[Mark]:
     sides_of(act)
     weight = _turn(act, stage, p["degrees"], p["turn_s"], p["return_s"])
     sign = 1.0 if act.side == "left" else -1.0
-    stage.motion.blend({"head_pitch": -8.0, "head_roll": -sign * 10.0, "spine_twist": sign * 9.0, "eyes_open": 1.0,
-                        "mouth_open": 0.3}, weight)
+    stage.motion.blend(
+        {"head_pitch": -8.0, "head_roll": -sign * 10.0, "spine_twist": sign * 9.0, "eyes_open": 1.0, "mouth_open": 0.3},
+        weight,
+    )
     ratchet = np.sin(2 * np.pi * 3.2 * stage.time_s) * 3.0 * weight * (1 - weight) * 4
     stage.motion["head_yaw"] = stage.motion["head_yaw"] + sign * ratchet
     tremble(stage, ("head_yaw",), weight, 0.6, 7.0)
@@ -216,14 +270,21 @@ def automatisms(act: Act, stage: Stage) -> list[Mark]:
     for side in sides:
         motion.blend({f"{side}_{j}": v for j, v in ready.items()}, weight)
         waxing = 0.65 + 0.35 * np.clip(wander(t, 0.08, 0.25, stage.rng), -1, 1)
-        for joint, degrees in (("elbow", 7.0), ("shoulder_rot", 6.0), ("wrist", 16.0), ("fingers", 24.0),
-                               ("shoulder_abd", 3.0)):
+        for joint, degrees in (
+            ("elbow", 7.0),
+            ("shoulder_rot", 6.0),
+            ("wrist", 16.0),
+            ("fingers", 24.0),
+            ("shoulder_abd", 3.0),
+        ):
             name = f"{side}_{joint}"
             motion[name] = motion[name] + weight * waxing * degrees * p["amplitude"] * wander(t, 0.9, 2.1, stage.rng)
     probes = tuple(f"{side}_arm" for side in sides)
     span, side_word = (act.onset_s, act.offset_s), side_enum(act)
-    return [Mark("limb_automatisms", *span, side_word, BodyPart.HAND, probes, (0.9, 2.1)),
-            Mark("manual_automatisms", *span, side_word, BodyPart.HAND, probes, (0.9, 2.1))]
+    return [
+        Mark("limb_automatisms", *span, side_word, BodyPart.HAND, probes, (0.9, 2.1)),
+        Mark("manual_automatisms", *span, side_word, BodyPart.HAND, probes, (0.9, 2.1)),
+    ]
 
 
 def oral_automatisms(act: Act, stage: Stage) -> list[Mark]:
@@ -231,13 +292,19 @@ def oral_automatisms(act: Act, stage: Stage) -> list[Mark]:
     weight = envelope(stage.time_s, act.onset_s, act.offset_s, 0.8, 0.8)
     chew = 0.35 + 0.35 * np.sin(2 * np.pi * 1.5 * stage.time_s + 0.8 * wander(stage.time_s, 0.1, 0.4, stage.rng))
     stage.motion["mouth_open"] = stage.motion["mouth_open"] + weight * chew
-    return [Mark("oral_automatisms", act.onset_s, act.offset_s, Side.UNDETERMINED, BodyPart.FACE, ("face",),
-                 (1.2, 1.8))]
+    return [
+        Mark("oral_automatisms", act.onset_s, act.offset_s, Side.UNDETERMINED, BodyPart.FACE, ("face",), (1.2, 1.8))
+    ]
 
 
 HYPERKINETIC = (
-    ("shoulder_flex", 34.0, 0.7, 1.9), ("shoulder_abd", 24.0, 0.6, 1.7), ("shoulder_rot", 28.0, 0.6, 1.8),
-    ("elbow", 32.0, 0.8, 2.2), ("hip_flex", 22.0, 0.8, 2.0), ("hip_abd", 10.0, 0.6, 1.6), ("knee", 32.0, 0.8, 2.1),
+    ("shoulder_flex", 34.0, 0.7, 1.9),
+    ("shoulder_abd", 24.0, 0.6, 1.7),
+    ("shoulder_rot", 28.0, 0.6, 1.8),
+    ("elbow", 32.0, 0.8, 2.2),
+    ("hip_flex", 22.0, 0.8, 2.0),
+    ("hip_abd", 10.0, 0.6, 1.6),
+    ("knee", 32.0, 0.8, 2.1),
 )
 
 
@@ -246,8 +313,14 @@ def hyperkinetic(act: Act, stage: Stage) -> list[Mark]:
     p = {"amplitude": 1.0, **act.params}
     t, motion = stage.time_s, stage.motion
     weight = envelope(t, act.onset_s, act.offset_s, 0.8, 1.0)
-    ready = {"shoulder_flex": 55.0, "shoulder_abd": 38.0, "elbow": 60.0, "hip_flex": 36.0, "knee": 55.0,
-             "hip_abd": 14.0}
+    ready = {
+        "shoulder_flex": 55.0,
+        "shoulder_abd": 38.0,
+        "elbow": 60.0,
+        "hip_flex": 36.0,
+        "knee": 55.0,
+        "hip_abd": 14.0,
+    }
     for side in SIDES:
         motion.blend({f"{side}_{j}": v for j, v in ready.items()}, weight)
         for joint, degrees, low, high in HYPERKINETIC:
@@ -256,15 +329,22 @@ def hyperkinetic(act: Act, stage: Stage) -> list[Mark]:
         motion[f"{side}_elbow"] = np.clip(motion[f"{side}_elbow"], 0, 145)
         motion[f"{side}_knee"] = np.clip(motion[f"{side}_knee"], 0, 140)
         motion[f"{side}_hip_flex"] = np.clip(motion[f"{side}_hip_flex"], 0, 110)
-    for joint, degrees, low, high in (("roll", 16.0, 0.4, 1.1), ("spine_twist", 10.0, 0.5, 1.4),
-                                      ("spine_flex", 9.0, 0.4, 1.2), ("head_yaw", 24.0, 0.4, 1.2),
-                                      ("head_pitch", 10.0, 0.4, 1.2), ("yaw", 5.0, 0.2, 0.6)):
+    for joint, degrees, low, high in (
+        ("roll", 16.0, 0.4, 1.1),
+        ("spine_twist", 10.0, 0.5, 1.4),
+        ("spine_flex", 9.0, 0.4, 1.2),
+        ("head_yaw", 24.0, 0.4, 1.2),
+        ("head_pitch", 10.0, 0.4, 1.2),
+        ("yaw", 5.0, 0.2, 0.6),
+    ):
         motion[joint] = motion[joint] + weight * p["amplitude"] * degrees * wander(t, low, high, stage.rng)
     motion["z"] = motion["z"] + weight * 0.03 * (1 + wander(t, 0.7, 1.5, stage.rng)).clip(0, 2)
     probes = ("left_arm", "right_arm", "left_leg", "right_leg", "trunk")
     span = (act.onset_s, act.offset_s)
-    return [Mark("hyperkinetic", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes),
-            Mark("asynchronous_movement", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes)]
+    return [
+        Mark("hyperkinetic", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes),
+        Mark("asynchronous_movement", *span, Side.BILATERAL_SYMMETRIC, BodyPart.WHOLE_BODY, probes),
+    ]
 
 
 def pelvic_thrusting(act: Act, stage: Stage) -> list[Mark]:
@@ -280,8 +360,17 @@ def pelvic_thrusting(act: Act, stage: Stage) -> list[Mark]:
     motion["z"] = motion["z"] + thrust * 0.13
     motion["pitch"] = motion["pitch"] - thrust * 10
     motion["spine_flex"] = motion["spine_flex"] + thrust * 4
-    return [Mark("pelvic_thrusting", act.onset_s, act.offset_s, Side.UNDETERMINED, BodyPart.TRUNK, ("pelvis",),
-                 (float(p["hz"]), float(p["hz"])))]
+    return [
+        Mark(
+            "pelvic_thrusting",
+            act.onset_s,
+            act.offset_s,
+            Side.UNDETERMINED,
+            BodyPart.TRUNK,
+            ("pelvis",),
+            (float(p["hz"]), float(p["hz"])),
+        )
+    ]
 
 
 def arrest(act: Act, stage: Stage) -> list[Mark]:
@@ -295,8 +384,10 @@ def arrest(act: Act, stage: Stage) -> list[Mark]:
     stage.motion["breath"] = breath
     stage.motion.blend({"eyes_open": 1.0, "gaze": 0.0, "mouth_open": 0.12}, weight[:, 0])
     span = (act.onset_s, act.offset_s)
-    return [Mark("behavioural_arrest", *span, Side.UNDETERMINED, BodyPart.WHOLE_BODY, ("whole",)),
-            Mark("blank_stare", *span, Side.UNDETERMINED, BodyPart.FACE, ("face",))]
+    return [
+        Mark("behavioural_arrest", *span, Side.UNDETERMINED, BodyPart.WHOLE_BODY, ("whole",)),
+        Mark("blank_stare", *span, Side.UNDETERMINED, BodyPart.FACE, ("face",)),
+    ]
 
 
 def myoclonic(act: Act, stage: Stage) -> list[Mark]:

@@ -11,8 +11,12 @@ from research.evaluation.rates import always_yes_f1, f1, kendall_tau, rate, spre
 
 def test_wilson_intervals_agree_with_published_values() -> None:
     # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3 (score, no continuity correction).
-    for hits, of, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
-                                (1, 29, 0.0061, 0.1718)):
+    for hits, of, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
         share = rate(hits, of)
         assert (share.low, share.high) == pytest.approx((low, high), abs=5e-5)
 

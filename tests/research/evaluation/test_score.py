@@ -37,26 +37,48 @@ def _finding(sign: str, status: str, occurrences: list[dict[str, Any]]) -> dict[
     return {"sign": sign, "status": status, "occurrences": occurrences}
 
 
-def _report(truth: Truth, *, shift_s: float = 0.0, side: str | None = None, abstain: tuple[str, ...] = (),
-            episodes: bool = True) -> dict[str, Any]:
+def _report(
+    truth: Truth, *, shift_s: float = 0.0, side: str | None = None, abstain: tuple[str, ...] = (), episodes: bool = True
+) -> dict[str, Any]:
     """The report of a reader who knows the truth, moved in time, or wrong about the side, or silent about a sign."""
     said = []
     for episode in truth.episodes if episodes else ():
         findings = []
         for sign in sorted({o.sign for o in episode.occurrences}):
-            own = [{"onset_s": [o.onset_s + shift_s - 0.1, o.onset_s + shift_s + 0.1],
-                    "offset_s": [o.offset_s + shift_s, o.offset_s + shift_s], "side": side or o.side, "score": 0.9}
-                   for o in episode.occurrences if o.sign == sign and o.visible]
+            own = [
+                {
+                    "onset_s": [o.onset_s + shift_s - 0.1, o.onset_s + shift_s + 0.1],
+                    "offset_s": [o.offset_s + shift_s, o.offset_s + shift_s],
+                    "side": side or o.side,
+                    "score": 0.9,
+                }
+                for o in episode.occurrences
+                if o.sign == sign and o.visible
+            ]
             status = "not_assessable" if sign in abstain else "present" if own else "not_seen"
             findings.append(_finding(sign, status, [] if sign in abstain else own))
-        said.append({"id": episode.id, "recording_id": "r1", "score": 0.8,
-                     "onset_s": [episode.onset_s + shift_s] * 2, "offset_s": [episode.offset_s + shift_s] * 2,
-                     "onset_captured": episode.onset_captured, "offset_captured": episode.offset_captured,
-                     "findings": findings})
+        said.append(
+            {
+                "id": episode.id,
+                "recording_id": "r1",
+                "score": 0.8,
+                "onset_s": [episode.onset_s + shift_s] * 2,
+                "offset_s": [episode.offset_s + shift_s] * 2,
+                "onset_captured": episode.onset_captured,
+                "offset_captured": episode.offset_captured,
+                "findings": findings,
+            }
+        )
     return {
-        "recordings": [{"recording": {"id": "r1"}, "facts": {"duration_s": truth.duration_s},
-                        "coverage": {"assessable_s": truth.duration_s}}],
-        "episodes": said, "engines": [],
+        "recordings": [
+            {
+                "recording": {"id": "r1"},
+                "facts": {"duration_s": truth.duration_s},
+                "coverage": {"assessable_s": truth.duration_s},
+            }
+        ],
+        "episodes": said,
+        "engines": [],
     }
 
 
@@ -141,8 +163,9 @@ def test_false_alarms_are_counted_per_hour_of_what_was_watched() -> None:
 def test_a_sign_that_happens_under_the_blanket_only_counts_neither_way() -> None:
     truth = _truth("focal_clonic_left_leg")
     episode = truth.episodes[0]
-    hidden = replace(truth, episodes=(replace(
-        episode, occurrences=tuple(replace(o, visible=False) for o in episode.occurrences)),))
+    hidden = replace(
+        truth, episodes=(replace(episode, occurrences=tuple(replace(o, visible=False) for o in episode.occurrences)),)
+    )
     measured = score([Scored("hidden", hidden, prediction_from_plain(_report(truth)))])
     assert (_sign(measured, "clonic").positives, _sign(measured, "clonic").negatives) == (0, 0)
 

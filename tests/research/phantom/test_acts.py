@@ -98,8 +98,23 @@ def test_every_movement_moves_something_and_marks_only_signs_of_the_catalogue(ki
     known = set(load_catalogue().by_id)
     stage = _stage()
     before = stage.motion.values.copy()
-    side = "left" if kind in {"figure4", "dystonic", "version", "head_turn", "brush_teeth", "wave", "scratch", "eat",
-                              "turn_over", "tremor"} else "bilateral_symmetric"
+    side = (
+        "left"
+        if kind
+        in {
+            "figure4",
+            "dystonic",
+            "version",
+            "head_turn",
+            "brush_teeth",
+            "wave",
+            "scratch",
+            "eat",
+            "turn_over",
+            "tremor",
+        }
+        else "bilateral_symmetric"
+    )
     marks = perform(Act(kind, 5.0, 20.0, side, 1), stage)
     assert np.isfinite(stage.motion.values).all()
     assert not np.array_equal(before, stage.motion.values)

@@ -48,7 +48,7 @@ def _energy(pictures: NDArray[np.float64], window: tuple[slice, slice]) -> NDArr
 
 def test_the_jerking_hand_changes_the_picture_at_the_scripted_rate() -> None:
     craft, pictures = _painted()
-    energy = _energy(pictures, _around_hand(craft, "right"))[int(6.5 * 25):int(11.5 * 25)]
+    energy = _energy(pictures, _around_hand(craft, "right"))[int(6.5 * 25) : int(11.5 * 25)]
     power = np.abs(np.fft.rfft(energy - energy.mean())) ** 2
     hz = np.fft.rfftfreq(len(energy), 1 / 25)
     strongest = hz[1 + power[1:].argmax()]
@@ -95,8 +95,9 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path: Pa
 
 def test_a_script_file_becomes_a_video_with_its_truth_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "wave.toml"
-    path.write_text('name = "wave"\nduration_s = 3.0\n'
-                    '[[acts]]\nkind = "wave"\nonset_s = 0.5\noffset_s = 2.8\nside = "left"\n')
+    path.write_text(
+        'name = "wave"\nduration_s = 3.0\n[[acts]]\nkind = "wave"\nonset_s = 0.5\noffset_s = 2.8\nside = "left"\n'
+    )
     video = tmp_path / "wave.mp4"
     truth = make(path, 1, video, size=SIZE, rate_hz=20.0, infrared=False, camera="side", audio=True)
     assert load_truth(truth_path(video)) == truth
@@ -170,10 +171,12 @@ def test_a_covered_leg_is_not_called_visible() -> None:
 
 def test_disturbances_change_the_picture_and_not_the_patient() -> None:
     calm = Script("calm", 3.0)
-    disturbed = Script("calm", 3.0, disturbances=(
-        Disturbance("light_switch", 1.0, 2.0), Disturbance("freeze", 2.2, 2.8)))
-    plain, changed = (np.array(list(prepare(s, 2, Look(size=SIZE, rate_hz=10.0)).frames()), dtype=float)
-                      for s in (calm, disturbed))
+    disturbed = Script(
+        "calm", 3.0, disturbances=(Disturbance("light_switch", 1.0, 2.0), Disturbance("freeze", 2.2, 2.8))
+    )
+    plain, changed = (
+        np.array(list(prepare(s, 2, Look(size=SIZE, rate_hz=10.0)).frames()), dtype=float) for s in (calm, disturbed)
+    )
     assert changed[15].mean() > 1.2 * plain[15].mean()
     assert changed[5].mean() == pytest.approx(plain[5].mean(), rel=0.02)
     np.testing.assert_array_equal(changed[23], changed[27])

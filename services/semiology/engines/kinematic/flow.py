@@ -189,8 +189,6 @@ def measure(source: Iterator[Frame], rate_hz: float, tick: Tick = lambda _: None
     )
 
 
-def part_of(
-    proxy: Path, rate_hz: float, span: tuple[float, float] | None, tick: Tick = lambda _: None
-) -> MotionGrid:
+def part_of(proxy: Path, rate_hz: float, span: tuple[float, float] | None, tick: Tick = lambda _: None) -> MotionGrid:
     """The movement of the proxy within `span` (seconds; none: all of it) at about `rate_hz`."""
     return measure(frames(proxy, rate_hz=rate_hz, long_side_px=LONG_SIDE_PX, colour="gray", span=span), rate_hz, tick)

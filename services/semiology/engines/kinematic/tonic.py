@@ -116,9 +116,7 @@ def _holds(activity: Activity, threshold: float) -> list[Hold]:
     return found
 
 
-def _event(
-    hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], end_s: float
-) -> Event | None:
+def _event(hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], end_s: float) -> Event | None:
     first, past = hold.rise
     way = activity.displacement(first, past)
     gross = np.hypot(activity.slow[first:past, ..., 0], activity.slow[first:past, ..., 1]).sum(axis=0) * BIN_S
