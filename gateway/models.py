@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.cases import CaseView, DeliveryView, NewCase
 from gateway.uploads.shelf import Upload
@@ -45,6 +46,16 @@ class SubjectIn(_In):
     given: Text = ""
     birth_date: str = Field("", description="ISO 8601 date; may be partial.", pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")
     sex: str = Field("", description="female, male, other, unknown or empty.", pattern="^(female|male|other|unknown)?$")
+
+    @field_validator("birth_date")
+    @classmethod
+    def _is_a_day(cls, text: str) -> str:
+        """The pattern also fits the 31st of February."""
+        try:
+            date.fromisoformat(text + "0001-01-01"[len(text) :])
+        except ValueError:  # its own words would quote the value
+            raise ValueError("there is no such day") from None
+        return text
 
 
 class OrderIn(_In):

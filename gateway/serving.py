@@ -12,7 +12,8 @@ from gateway.problems import HttpError
 from schemas.recording import ObjectRef
 from services.runtime.objects import ObjectStore
 
-_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*")
+_RANGE = re.compile(r"bytes=\s*([0-9]{0,19})-([0-9]{0,19})\s*")
+"""No object is longer than 19 digits can say; longer numbers make the header one that may be passed over."""
 
 
 def serve_object(

@@ -99,6 +99,8 @@ def test_unfinished_upload_makes_no_case(http: httpx.Client) -> None:
     [
         ({"subject": {"identifier": ""}}, "subject.identifier"),
         ({"subject": {"identifier": "1", "sex": "CANARY"}}, "subject.sex"),
+        ({"subject": {"identifier": "1", "birth_date": "1990-02-31"}}, "subject.birth_date"),
+        ({"subject": {"identifier": "1", "birth_date": "1990-13"}}, "subject.birth_date"),
         ({"recordings": []}, "recordings"),
         ({"priority": "soon"}, "priority"),
         ({"unknown": 1}, "unknown"),
