@@ -13,6 +13,7 @@ from services.cases.store.database import Database
 Open = Callable[..., str]
 
 
+@pytest.mark.req("sites-are-apart")
 def test_a_site_sees_its_own_rows_only(open_case: Open, database: Database) -> None:
     mine, theirs = open_case(site="a"), open_case(site="b")
     with database.site("a") as connection:
