@@ -36,7 +36,9 @@ DEMO_PATIENT = "ictogram:phantom|PHANTOM-0001"
 """The demo's patient is a drawing."""
 DEMO_SCRIPT = "versive_then_clonic"
 DEMO_SEED = 7
-DEMO_SIZE = (1280, 720)
+DEMO_CAMERA = "bed_end"
+DEMO_SIZE = (640, 360)
+"""Small enough to be drawn in half a minute; the proxy of a larger recording has this size, too."""
 
 Home = Annotated[
     Path | None,
@@ -90,7 +92,7 @@ def demo(
     with _stack(home, console) as stack:
         video = stack.home / "phantom.mp4"
         with console.status("Drawing a phantom seizure (no patient: a seeded animation)"):
-            phantom.make(DEMO_SCRIPT, DEMO_SEED, video, size=DEMO_SIZE)
+            phantom.make(DEMO_SCRIPT, DEMO_SEED, video, size=DEMO_SIZE, camera=DEMO_CAMERA, infrared=False)
         with stack.client() as client:
             journeys = analyze(
                 client,

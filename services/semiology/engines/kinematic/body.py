@@ -43,6 +43,12 @@ ONE_SIDED = 0.45
 """(left - right) / (left + right) of the energy from which a movement is one-sided."""
 SPREAD_SHARE = 0.18
 """Share of the energy that each side has at least when a movement is spread over the body."""
+TOP_SHARE = 0.35
+"""A patch of skin is taken for the head within this share of the region's height from its top."""
+MIDDLE_SHARE = 0.25
+"""And within this share of the region's width from its middle."""
+LONGEST_BODY_HEADS = 14.0
+"""And when the region is at most this many times longer than the patch (stature is 7.5 heads; masks have a margin)."""
 WIDE_SHARE = 0.35
 """Share of the patient's cells that move when a movement of an unoriented body counts as spread."""
 
@@ -156,7 +162,25 @@ def body_of(
     away_x, away_y = grid_x - origin_x, grid_y - origin_y
     along = -(away_x * up[0] + away_y * up[1]) / size
     lateral = (away_x * left[0] + away_y * left[1]) / size
-    return Body(along, lateral, weight, head, sides_known=head is not None, how=how)
+    return Body(along, lateral, weight, head, sides_known=_tells_sides(head, region, aspect), how=how)
+
+
+def _tells_sides(head: Head | None, region: Box | None, aspect: float) -> bool:
+    """Whether left and right may be stated: a face says so; a patch of skin only where nothing but a head would be.
+
+    A hand, a wooden bed or a lamp are patches of skin colour, too. One is believed when it lies at the top of the
+    patient's region, near its middle, and is as large as a head on a body that long; a wrong side is worse than none.
+    """
+    if head is None or head.source is HeadSource.FACE:
+        return head is not None
+    if region is None:
+        return False
+    long_side = max(1.0, aspect)
+    width = (region.right - region.left) / long_side
+    height = (region.bottom - region.top) * aspect / long_side
+    down = (head.y - region.top * aspect / long_side) / height
+    across = (head.x - region.left / long_side) / width
+    return down < TOP_SHARE and abs(across - 0.5) < MIDDLE_SHARE and head.size > height / LONGEST_BODY_HEADS
 
 
 def _axis(
