@@ -96,7 +96,9 @@ class _FlowMeter:
         flow -= camera
         flow *= changed[:, :, None]
         velocity = cv2.resize(flow, (self.columns, self.rows), interpolation=cv2.INTER_AREA) / self._long_side
-        magnitude = cv2.magnitude(flow[:, :, 0], flow[:, :, 1])
+        # Not cv2.magnitude: its last bit depends on where in memory the picture lies, and the same video must give
+        # the same numbers.
+        magnitude = np.sqrt(np.square(flow[:, :, 0]) + np.square(flow[:, :, 1]))
         speed = cv2.resize(magnitude, (self.columns, self.rows), interpolation=cv2.INTER_AREA) / self._long_side
         return velocity, speed, (camera / self._long_side).astype(np.float32), False, False
 
