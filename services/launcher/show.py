@@ -28,6 +28,7 @@ STATUS_WORDS = {
     "not_assessable": ("▨ not assessable", "dim"),
 }
 """Words and shapes differ, so that a status is told apart without colour."""
+_STRENGTH = {status: place for place, status in enumerate(STATUS_WORDS)}
 
 
 def printable(text: str) -> str:
@@ -87,12 +88,15 @@ def _episode_heading(episode: Mapping[str, Any]) -> Text:
 
 def _findings(episode: Mapping[str, Any], catalogue: Catalogue) -> Table:
     table = Table("Sign", "Finding", "Onset", "End", "Patient's side", "Score", header_style="dim")
-    unjudged: dict[str, list[str]] = {}
-    for finding in episode["findings"]:
+    grouped: dict[str, list[str]] = {}
+    for finding in sorted(episode["findings"], key=lambda one: _STRENGTH[one["status"]]):
         title = catalogue.by_id[finding["sign"]].title
         word, style = STATUS_WORDS[finding["status"]]
+        if finding["status"] == "not_seen":
+            grouped.setdefault(word, []).append(title)
+            continue
         if finding["status"] in ("not_assessable", "not_tested"):
-            unjudged.setdefault(f"{word}: {finding['reason'].replace('_', ' ')}", []).append(title)
+            grouped.setdefault(f"{word}: {finding['reason'].replace('_', ' ')}", []).append(title)
             continue
         score = "" if finding["score"] is None else f"{finding['score']:.2f}"
         rows = finding["occurrences"] or [None]
@@ -105,7 +109,7 @@ def _findings(episode: Mapping[str, Any], catalogue: Catalogue) -> Table:
                 _side(occurrence) if occurrence else "",
                 score if number == 0 else "",
             )
-    table.caption = "\n".join(f"{reason} ({len(signs)}): {', '.join(signs)}" for reason, signs in unjudged.items())
+    table.caption = "\n".join(f"{reason} ({len(signs)}): {', '.join(signs)}" for reason, signs in grouped.items())
     table.caption_justify = "left"
     return table
 
