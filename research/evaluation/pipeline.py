@@ -33,14 +33,13 @@ class Pipeline:
             IctogramError: a step refused or failed, as it would in a case.
 
         """
-        from services.segmentation.service import segment
-
         from services.intake.job import IngestJob
         from services.intake.service import ingest
         from services.intake.settings import IntakeSettings
         from services.runtime.convert import to_plain
         from services.runtime.objects import ObjectStore
         from services.segmentation.job import SegmentJob
+        from services.segmentation.service import segment
         from services.segmentation.settings import SegmentationSettings
         from services.semiology.service import JudgeJob, judge
 

@@ -52,6 +52,7 @@ RULES: dict[str, Test] = {
 
 NEEDS_FACE = ("head_turning", "version")
 NEEDS_AXIS = ("pelvic_thrusting", "limb_automatisms", "manual_automatisms", "arms_move_simultaneously")
+NEEDS_SIDES = ("unilateral_clonic", "unilateral_tonic")
 ANSWERED = (*RULES, "bilateral_tonic_clonic", "occur_during_sleep")
 SEQUENCE_GAP_S = 3.0
 """Clonic jerks follow the tonic phase directly in bilateral tonic-clonic movements."""
@@ -114,6 +115,9 @@ def _without_body(sign: Sign, scene: Seen) -> Answer | None:
         return Answer(sign.id, reason=Reason.FACE_NOT_VISIBLE, reason_text="No face was found to see turn.")
     if sign.id in NEEDS_AXIS and body.along is None:
         text = f"Arms, pelvis and legs could not be told apart: {body.how}."
+        return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
+    if sign.id in NEEDS_SIDES and not body.sides_known:
+        text = f"Left and right could not be told apart: {body.how}."
         return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
     return None
 
