@@ -152,6 +152,8 @@ def body_of(
     x = (np.arange(columns) + 0.5) / columns / long_side
     y = (np.arange(rows) + 0.5) / rows * aspect / long_side
     grid_x, grid_y = np.meshgrid(x, y)
+    if not _is_believed(head, region, aspect):
+        head = None
     placed = _axis(head, weight, region, grid_x, grid_y, aspect)
     if placed is None:
         return Body(None, None, weight, head, sides_known=False, how="the head end could not be found")
@@ -162,11 +164,11 @@ def body_of(
     away_x, away_y = grid_x - origin_x, grid_y - origin_y
     along = -(away_x * up[0] + away_y * up[1]) / size
     lateral = (away_x * left[0] + away_y * left[1]) / size
-    return Body(along, lateral, weight, head, sides_known=_tells_sides(head, region, aspect), how=how)
+    return Body(along, lateral, weight, head, sides_known=head is not None, how=how)
 
 
-def _tells_sides(head: Head | None, region: Box | None, aspect: float) -> bool:
-    """Whether left and right may be stated: a face says so; a patch of skin only where nothing but a head would be.
+def _is_believed(head: Head | None, region: Box | None, aspect: float) -> bool:
+    """Whether a head may orient the body: a face does; a patch of skin only where nothing but a head would be.
 
     A hand, a wooden bed or a lamp are patches of skin colour, too. One is believed when it lies at the top of the
     patient's region, near its middle, and is as large as a head on a body that long; a wrong side is worse than none.
