@@ -71,10 +71,12 @@ def check_settings() -> None:
 
 def settings_table() -> str:
     """Every setting as Markdown, for ``docs/operations.md``."""
-    from services.runtime.settings import markdown_table
+    from services.runtime.settings import Settings, markdown_table
 
     _import_settings()
-    return markdown_table()
+    ours = [cls for cls in Settings.registered if cls.__module__ in SETTINGS_MODULES]
+    # By part, whatever was imported first.
+    return markdown_table(sorted(ours, key=lambda cls: SETTINGS_MODULES.index(cls.__module__)))
 
 
 def _import_settings() -> None:
