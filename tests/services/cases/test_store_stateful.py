@@ -258,7 +258,7 @@ def test_done_is_final() -> None:
     assert not any(reachable(StepStatus.DONE, other) for other in StepStatus if other is not StepStatus.DONE)
 
 
-@pytest.mark.parametrize("examples", [6, pytest.param(150, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("examples", [6, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_random_histories(database: Database, examples: int) -> None:
     class Machine(StoreMachine):
         pass
