@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 
 from schemas.errors import UnavailableError
@@ -169,10 +170,13 @@ def _addresses_of(stack: EmbeddedStack, proxies: Mapping[str, Proxy]) -> dict[st
 Found = TypeVar("Found")
 
 
-def wait_for(look: Callable[[], Found | None], what: str, patience_s: float = PATIENCE_S) -> Found:
-    """The first truthy answer of `look`; fails the test when there is none in time."""
+def wait_for(
+    look: Callable[[], Found | None], what: str | Callable[[], str], patience_s: float = PATIENCE_S
+) -> Found:
+    """The first truthy answer of `look`; fails the test when there is none in time. `what` may say what was missing."""
     deadline = time.monotonic() + patience_s
     while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {patience_s:.0f} s for {what}"
+        if time.monotonic() >= deadline:
+            pytest.fail(f"waited {patience_s:.0f} s for {what if isinstance(what, str) else what()}")
         time.sleep(0.1)
     return found
