@@ -170,9 +170,7 @@ def _addresses_of(stack: EmbeddedStack, proxies: Mapping[str, Proxy]) -> dict[st
 Found = TypeVar("Found")
 
 
-def wait_for(
-    look: Callable[[], Found | None], what: str | Callable[[], str], patience_s: float = PATIENCE_S
-) -> Found:
+def wait_for(look: Callable[[], Found | None], what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> Found:
     """The first truthy answer of `look`; fails the test when there is none in time. `what` may say what was missing."""
     deadline = time.monotonic() + patience_s
     while not (found := look()):
