@@ -44,6 +44,11 @@ class Phase(StrEnum):
     POST_ICTAL = "post_ictal"
 
 
+INITIAL_PHASE_S = 10.0
+"""Seconds from an episode's onset in which a sign counts as initial. Clinical judgement: no published cut was found; 10 s
+keep the hypermotor behaviour that is described within 10 s of onset in the initial phase."""
+
+
 class FindingStatus(StrEnum):
     """What the report says of a sign. There is no "absent" and no "normal"."""
 

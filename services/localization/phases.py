@@ -10,8 +10,7 @@ The rule, with ``t`` the occurrence's onset interval and all bounds taken so tha
 * otherwise **unknown**.
 
 An episode that was already going on when it came into view began at the latest there, so late signs can still be called
-subsequent while none can be called initial. The default of 10 s is clinical judgement: no published cut was found;
-it keeps the hypermotor behaviour that is described within 10 s of onset in the initial phase.
+subsequent while none can be called initial. The default is `schemas.semiology.INITIAL_PHASE_S`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from schemas.case import PatientContext
 from schemas.engine import EngineInfo
 from schemas.recording import IntakeResult, Recording
 from schemas.report import LocalizationResult
-from schemas.semiology import Episode, Finding, SemiologyResult
+from schemas.semiology import INITIAL_PHASE_S, Episode, Finding, SemiologyResult
 from services.localization.evidence import EvidenceSource, aid_for, load_source
 from services.localization.order import first_visible_s, onset_order
 from services.localization.phases import phase_of
@@ -40,7 +40,7 @@ class LocalizeJob:
     """All recordings of the case."""
     patient_context: PatientContext = field(default_factory=PatientContext)
     """The history."""
-    initial_phase_s: float = 10.0
+    initial_phase_s: float = INITIAL_PHASE_S
     """Length of the initial phase, seconds; see `services.localization.phases`."""
     evidence_source: str = ""
     """``module:Class`` of the evidence tables; empty for none."""

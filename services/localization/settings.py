@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from schemas.semiology import INITIAL_PHASE_S
 from services.runtime.settings import Settings
 
 
@@ -15,6 +16,6 @@ class LocalizationSettings(Settings):
 
     slots: int = Field(1, ge=1, le=64, description="Cases ordered at once.")
     initial_phase_s: float = Field(
-        10.0, ge=1, le=60, description="Seconds from an episode's onset in which a sign counts as initial."
+        INITIAL_PHASE_S, ge=1, le=60, description="Seconds from an episode's onset in which a sign counts as initial."
     )
     evidence_source: str = Field("", description="module:Class of evidence tables; empty: none, the aid is refused.")
