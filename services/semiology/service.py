@@ -17,6 +17,7 @@ from schemas.errors import InvalidRequestError
 from schemas.recording import IntakeResult, Interval, ObjectRef, Recording, Tri
 from schemas.segmentation import Segmentation
 from schemas.semiology import (
+    INITIAL_PHASE_S,
     Coverage,
     CoverageGap,
     Episode,
@@ -34,10 +35,6 @@ from services.media.tracks import Track, save_tracks
 from services.runtime.objects import ObjectStore
 from services.semiology.engines import Answer, Engine, Evidence, Proposal, Report, Sighting, Study
 from services.semiology.settings import KINEMATIC
-
-INITIAL_S = 5.0
-"""A sign whose onset lies within this of the episode's onset belongs to the initial phase (judgement: the window in
-which focal onset signs are read, and the 5 s that `clinical-rules` uses for version before clonic movement)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +270,12 @@ def _occurrence(
 
 
 def phase_of(sighting: Sighting, proposal: Proposal) -> Phase:
-    """Initial within 5 s of a captured onset; unknown when the onset was missed; post-ictal after the offset."""
+    """Initial within `INITIAL_PHASE_S` of a captured onset; unknown when the onset was missed; post-ictal after the offset."""
     if sighting.onset_s.lo >= proposal.offset_s.hi:
         return Phase.POST_ICTAL
     if not proposal.onset_captured:
         return Phase.UNKNOWN
-    return Phase.INITIAL if sighting.onset_s.lo <= proposal.onset_s.lo + INITIAL_S else Phase.SUBSEQUENT
+    return Phase.INITIAL if sighting.onset_s.lo <= proposal.onset_s.lo + INITIAL_PHASE_S else Phase.SUBSEQUENT
 
 
 def _store_tracks(store: ObjectStore, prefix: str, studies: Sequence[Study]) -> ObjectRef:
