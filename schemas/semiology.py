@@ -45,8 +45,8 @@ class Phase(StrEnum):
 
 
 INITIAL_PHASE_S = 10.0
-"""Seconds from an episode's onset in which a sign counts as initial. Clinical judgement: no published cut was found; 10 s
-keep the hypermotor behaviour that is described within 10 s of onset in the initial phase."""
+"""Seconds from an episode's onset in which a sign counts as initial. Clinical judgement: no published cut was found;
+10 s keep the hypermotor behaviour that is described within 10 s of onset in the initial phase."""
 
 
 class FindingStatus(StrEnum):

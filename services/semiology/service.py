@@ -270,7 +270,7 @@ def _occurrence(
 
 
 def phase_of(sighting: Sighting, proposal: Proposal) -> Phase:
-    """Initial within `INITIAL_PHASE_S` of a captured onset; unknown when the onset was missed; post-ictal after the offset."""
+    """Initial near a captured onset (`INITIAL_PHASE_S`), unknown when it was missed, post-ictal after the offset."""
     if sighting.onset_s.lo >= proposal.offset_s.hi:
         return Phase.POST_ICTAL
     if not proposal.onset_captured:
