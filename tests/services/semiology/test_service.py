@@ -38,8 +38,8 @@ def test_status_follows_the_catalogues_two_thresholds() -> None:
 
 
 def test_phase_is_unknown_when_the_onset_was_missed() -> None:
-    seen = Sighting(Interval(6, 6.4), Interval(9, 9), 0.8)
-    assert phase_of(seen, proposal(5, 20)) is Phase.INITIAL
-    assert phase_of(seen, proposal(0, 20)) is Phase.SUBSEQUENT
-    assert phase_of(seen, proposal(0, 20, captured=False)) is Phase.UNKNOWN
+    seen = Sighting(Interval(12, 12.4), Interval(15, 15), 0.8)
+    assert phase_of(seen, proposal(5, 30)) is Phase.INITIAL
+    assert phase_of(seen, proposal(0, 30)) is Phase.SUBSEQUENT
+    assert phase_of(seen, proposal(0, 30, captured=False)) is Phase.UNKNOWN
     assert phase_of(seen, proposal(0, 3)) is Phase.POST_ICTAL
