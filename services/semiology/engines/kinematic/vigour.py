@@ -31,6 +31,9 @@ LEAST_BUSY = 0.6
 """Share of the 10 s before in which the patient must have moved; less is rest with a movement in it."""
 STILL = 0.06
 """Movement below which nobody stirs: a twentieth of calm gestures."""
+FARTHEST_TRAVEL = 0.12
+"""Picture widths over which the place of the movement may wander before an arrest: handling stays before the body,
+somebody who walks out of the picture does not, and an empty room is no arrest."""
 
 
 def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> tuple[Event, ...]:
@@ -127,7 +130,7 @@ def arrest_events(activity: Activity, ictal: Sequence[Event], end_s: float) -> t
             continue
         before = activity.total[begin:first]
         busy = float((before > 2 * STILL).mean())
-        if busy < LEAST_BUSY:
+        if busy < LEAST_BUSY or travel(activity, begin, first) > FARTHEST_TRAVEL:
             continue
         steady = float(np.median(before))
         after = activity.total[past : past + round(5.0 / BIN_S)]
@@ -163,6 +166,21 @@ def arrest_events(activity: Activity, ictal: Sequence[Event], end_s: float) -> t
             )
         )
     return tuple(events)
+
+
+def travel(activity: Activity, begin: int, end: int) -> float:
+    """How far the place of the movement wanders over bins [begin, end), in picture widths (10th to 90th percentile)."""
+    speed = np.hypot(activity.slow[begin:end, ..., 0], activity.slow[begin:end, ..., 1])
+    amount = speed.sum(axis=(1, 2))
+    moved = amount > 0.05 * float(amount.max(initial=0.0))
+    if not moved.any():
+        return 0.0
+    columns = np.arange(speed.shape[2])
+    rows = np.arange(speed.shape[1])
+    x = (speed.sum(axis=1)[moved] @ columns) / amount[moved]
+    y = (speed.sum(axis=2)[moved] @ rows) / amount[moved]
+    spread = np.percentile((x, y), 90, axis=1) - np.percentile((x, y), 10, axis=1)
+    return float(spread.max()) / speed.shape[2]
 
 
 def _after_seizure(ictal: Sequence[Event], activity: Activity, begin: int, first: int) -> bool:
