@@ -57,6 +57,7 @@ def make_app(settings: CasesSettings, *, consumes: bool = False) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=settings.broker_timeout_s,
+        broker_heartbeat=settings.broker_silence_s,  # of AMQP
         broker_pool_limit=2,
         broker_transport_options=_transport_options(settings, amqp=amqp, consumes=consumes),
     )
@@ -64,12 +65,16 @@ def make_app(settings: CasesSettings, *, consumes: bool = False) -> Celery:
 
 
 def _transport_options(settings: CasesSettings, *, amqp: bool, consumes: bool) -> dict[str, object]:
+    """Time-outs for everything that waits for the broker: nobody says that a connection has become a black hole."""
     if amqp:
-        return {"confirm_publish": True, "connect_timeout": settings.broker_timeout_s}
-    options: dict[str, object] = {"socket_connect_timeout": settings.broker_timeout_s, "socket_keepalive": True}
+        options: dict[str, object] = {"confirm_publish": True, "connect_timeout": settings.broker_timeout_s}
+        return options if consumes else options | {"read_timeout": settings.broker_timeout_s}
+    options = {"socket_connect_timeout": settings.broker_timeout_s, "socket_keepalive": True}
     if not consumes:
-        options |= {"socket_timeout": settings.broker_timeout_s, "retry_on_timeout": False}
-    return options
+        return options | {"socket_timeout": settings.broker_timeout_s, "retry_on_timeout": False}
+    # A worker's read returns within a second even when there is no message; one that does not is overdue.
+    silence_s = settings.broker_silence_s
+    return options | {"socket_timeout": silence_s, "health_check_interval": silence_s}
 
 
 class Bell:

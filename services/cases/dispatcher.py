@@ -26,6 +26,8 @@ from services.runtime import failpoints, logs
 LOCK = 7410020
 """Key of the advisory lock that makes one process the dispatcher."""
 UPKEEP_S = 6 * 3600.0
+UPKEEP_AGAIN_S = 60.0
+"""Seconds until upkeep that failed, or that left something to do, goes on."""
 STUCK_EXIT = 75
 
 log = logs.get(__name__)
@@ -78,10 +80,28 @@ class Dispatcher:
             log.info("abandoned work returned", count=returned)
         rung = sum(self._ring_steps(kind, chosen) for kind, chosen in rings.items()) + self._ring_deliveries(deliveries)
         if time.monotonic() >= self._upkeep_at:
-            with self._database.worker() as connection:
-                sweep.upkeep(connection)
-            self._upkeep_at = time.monotonic() + UPKEEP_S
+            self._upkeep()
         return rung
+
+    def _upkeep(self) -> None:
+        """What has to be done now and then; a fault in it must not keep anybody from their turn."""
+        self._upkeep_at = time.monotonic() + UPKEEP_AGAIN_S
+        try:
+            with self._database.worker() as connection:
+                late = sweep.partitions(connection)
+            with self._database.worker() as connection:
+                sweep.forget_requests(connection)
+            with self._database.worker() as connection:
+                archived = outbox.archive(connection)
+        except (psycopg.Error, IctogramError) as error:
+            log.exception("upkeep failed; partitions may be missing soon", reason=type(error).__name__)
+            return
+        for partition in late:
+            log.error("a partition was missing", target=partition.name, rows=partition.rows)
+        if archived:
+            log.info("deliveries archived", count=archived)
+        if archived < outbox.ARCHIVE_ROWS:
+            self._upkeep_at = time.monotonic() + UPKEEP_S
 
     def _mark(self, connection: Connection, kind: StepName) -> list[sweep.Ring]:
         facts = self._book.facts(kind)

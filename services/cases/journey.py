@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from celery import Celery, signals
-from celery.platforms import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.entity import Queue
 
 from schemas.case import StepName
@@ -45,8 +45,10 @@ def work(queues: str) -> None:
     signals.setup_logging.connect(_keep_logging, weak=False)
     signals.worker_ready.connect(lambda **_: vigil.start(), weak=False)
     signals.worker_shutting_down.connect(lambda **_: vigil.leave(performer.stop), weak=False)
-    # Celery warns of running as root because messages could carry code; ours carry JSON only.
-    warnings.filterwarnings("ignore", category=SecurityWarning)
+    # Celery warns of running as root because messages could carry code; ours carry JSON only. And at each lost
+    # connection it announces that late acknowledgements will be treated otherwise one day; ours are early.
+    for category in (SecurityWarning, CPendingDeprecationWarning):
+        warnings.filterwarnings("ignore", category=category)
     worker = app.Worker(
         pool="threads",
         concurrency=settings.worker_threads,

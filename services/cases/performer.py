@@ -25,6 +25,7 @@ from schemas.errors import (
     IctogramError,
     InternalError,
     LeaseLostError,
+    ObjectMissingError,
     StorageFullError,
     TimeoutExceededError,
     UnavailableError,
@@ -109,7 +110,7 @@ class Performer:
         request = calls.build(held, known, self._output_prefix(held))
         key = calls.key(held, request)
         with self._database.worker() as connection:
-            stored = results.find(connection, held.site_id, key)
+            key, stored = results.find_whole(connection, held.site_id, key)
         if stored is not None:
             trace.get_current_span().set_attributes({"ictogram.reused": True})
             self._finish(held, key, stored, reused=True)
@@ -181,6 +182,8 @@ class Performer:
                         reused=reused,
                         destinations=self._settings.destinations,
                     )
+            except ObjectMissingError:
+                raise  # what the result names was deleted: waiting brings nothing back
             except UnavailableError:
                 if time.monotonic() > give_up_at or self._stopping:
                     raise

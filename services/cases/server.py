@@ -1,4 +1,4 @@
-"""The process of the cases service: gRPC in front, the dispatcher beside it."""
+"""The process of the cases service: gRPC in front, the dispatcher and the collector of garbage beside it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from ictogram.cases.v1 import cases_pb2
 from ictogram.cases.v1.cases_pb2_grpc import add_CasesServiceServicer_to_server
 
 from services.cases.broker import Bell
+from services.cases.collector import Collector
 from services.cases.dispatcher import Dispatcher
 from services.cases.servicer import CasesServicer
 from services.cases.settings import CasesSettings
 from services.cases.store.database import Database
 from services.cases.watch import CaseNews
 from services.runtime import telemetry
+from services.runtime.objects import ObjectStore
 from services.runtime.server import Registration, Server
 from services.runtime.server import serve as serve_grpc
 
@@ -32,6 +34,7 @@ async def run(settings: CasesSettings | None = None) -> None:
     news = CaseNews(settings)
     servicer = CasesServicer(settings, database, news)
     dispatcher = Dispatcher(settings, database, bell)
+    collector = Collector(settings, database, ObjectStore.from_settings())
     registration = Registration(
         cases_pb2.DESCRIPTOR.services_by_name["CasesService"], add_CasesServiceServicer_to_server, servicer
     )
@@ -40,6 +43,7 @@ async def run(settings: CasesSettings | None = None) -> None:
     def started(server: Server) -> None:
         news.start()
         dispatcher.start()
+        collector.start()
         checks.add(asyncio.create_task(_say_ready(server, servicer)))
 
     try:
@@ -48,6 +52,7 @@ async def run(settings: CasesSettings | None = None) -> None:
         for check in checks:
             check.cancel()
         await news.stop()
+        await asyncio.to_thread(collector.stop)
         await asyncio.to_thread(dispatcher.stop)
         bell.close()
         database.close()

@@ -48,6 +48,9 @@ class CasesSettings(Settings):
     )
     broker: str = Field("redis://127.0.0.1:6379/0", description="Address of the broker: redis:// or amqp://.")
     broker_timeout_s: float = Field(2.0, gt=0, description="Seconds until publishing a message is given up.")
+    broker_silence_s: int = Field(
+        5, ge=2, description="Seconds of silence after which a worker makes its connection to the broker anew."
+    )
     lease_s: float = Field(
         45.0,
         gt=0,
@@ -79,6 +82,19 @@ class CasesSettings(Settings):
     watch_s: float = Field(
         15.0, gt=0, description="Seconds after which a watched case is looked at again without a notice."
     )
+    garbage_s: float = Field(
+        21600.0, gt=0, description="Seconds between looks for objects that nothing refers to any more."
+    )
+    garbage_grace_s: float = Field(
+        604800.0, ge=0, description="Seconds between the decision that an object is to go and its deletion."
+    )
+    retain_source_days: float = Field(
+        0.0, ge=0, description="Days after its last use after which a video as it was sent is deleted; 0 keeps it."
+    )
+    retain_derived_days: float = Field(
+        0.0, ge=0, description="The same for what steps made of it: proxies, masks, tracks, stills."
+    )
+    retain_report_days: float = Field(0.0, ge=0, description="The same for rendered reports.")
     destinations: tuple[Destination, ...] = Field(
         (), description="Where report versions are delivered to, as a JSON list of {id, kind, release, owner, sites}."
     )

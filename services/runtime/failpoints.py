@@ -37,6 +37,8 @@ POINTS: dict[str, str] = {
     "service.object_written_before_result": "a service wrote its outputs; its Result is not sent",
     "cases.step.result_before_commit": "the Result arrived; nothing is written down",
     "cases.step.committed_before_ring": "the step is done in the store; its successors have not been rung",
+    "cases.garbage.doomed_before_delete": "objects to go are decided on for good; none is deleted from the store",
+    "cases.garbage.deleted_before_noted": "objects are gone from the store; their rows do not say so",
     "delivery.outbox_read_before_send": "a due delivery was read; its message is not sent",
     "delivery.claimed_before_attempt": "the delivery is leased; no attempt is recorded",
     "delivery.before_post": "an attempt is recorded; nothing is sent to the destination",

@@ -52,6 +52,7 @@ class ObjectStore:
         self._scratch_dir = scratch_dir or None
         self._folder: Path | None = None
         self._filesystem: Any = None
+        self._remote_root = ""
         if parts.scheme == "file":
             self._folder = Path(os.path.normpath(unquote(parts.path)))
             self.root = self._folder.as_uri()
@@ -159,6 +160,20 @@ class ObjectStore:
                         removed += 1
         return removed
 
+    def under(self, prefix: str) -> list[str]:
+        """Addresses of all objects under a prefix, at any depth, in order; half-written ones are none."""
+        key = self._key(prefix)
+        with _storage_errors(prefix):
+            if self._folder is not None:
+                files = (path for path in (self._folder / key).rglob("*") if path.is_file())
+                found = [path.relative_to(self._folder).as_posix() for path in files]
+            else:
+                filesystem = self._remote()
+                filesystem.invalidate_cache()
+                found = [path.removeprefix(f"{self._remote_root}/") for path in filesystem.find(prefix)]
+        plain = (one for one in found if all(_SEGMENT.fullmatch(segment) for segment in one.split("/")))
+        return sorted(f"{self.root}/{one}" for one in plain)
+
     def exists(self, uri: str) -> bool:
         """Whether an object is there."""
         key = self._key(uri)
@@ -192,7 +207,7 @@ class ObjectStore:
         if self._filesystem is None:
             import fsspec
 
-            self._filesystem, _ = fsspec.core.url_to_fs(self.root)
+            self._filesystem, self._remote_root = fsspec.core.url_to_fs(self.root)
         return self._filesystem
 
     def _existing(self, ref: ObjectRef) -> Path:

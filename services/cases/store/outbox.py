@@ -74,16 +74,36 @@ def add(
             (site_id, destination.id, destination.kind, destination.release, destination.owner),
         )
         connection.execute(
-            "INSERT INTO delivery (site_id, case_id, report_id, version, destination_id, status)"
-            " VALUES (%s, %s, %s, %s, %s, 'pending') ON CONFLICT DO NOTHING",
-            (site_id, case_id, report_id, version, destination.id),
+            """
+            INSERT INTO delivery (site_id, case_id, report_id, version, destination_id, status)
+            SELECT %(site)s, %(case)s, %(report)s, %(version)s, %(destination)s, 'pending'
+             WHERE NOT EXISTS (SELECT FROM delivery_sent WHERE report_id = %(report)s AND version = %(version)s
+                               AND destination_id = %(destination)s)
+            ON CONFLICT DO NOTHING
+            """,
+            {
+                "site": site_id,
+                "case": case_id,
+                "report": report_id,
+                "version": version,
+                "destination": destination.id,
+            },
         )
 
 
 def of_case(connection: Connection, case_id: str) -> list[DeliveryRow]:
     """Every delivery of a case's reports, oldest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM delivery d WHERE d.case_id = %s ORDER BY d.version, d.destination_id", (case_id,)
+        f"""
+        SELECT {_COLUMNS} FROM (
+            SELECT id, case_id, report_id, version, destination_id, status, attempts, error_code, error_message,
+                   receipt, delivered_at FROM delivery WHERE case_id = %(case)s
+            UNION ALL
+            SELECT id, case_id, report_id, version, destination_id, 'delivered', attempts, '', '',
+                   receipt, delivered_at FROM delivery_sent WHERE case_id = %(case)s
+        ) AS d ORDER BY d.version, d.destination_id
+        """,
+        {"case": case_id},
     )
     return [_row(row) for row in rows]
 
@@ -125,6 +145,34 @@ def expire(connection: Connection) -> int:
                not_before = now()
          WHERE status = 'sending' AND lease_until < clock_timestamp()
         """
+    ).rowcount
+
+
+ARCHIVE_AFTER = timedelta(days=7)
+"""A delivery that was made so long ago leaves the table that is looked through for open ones."""
+ARCHIVE_ROWS = 1000
+"""Most deliveries moved at once."""
+
+
+def archive(connection: Connection) -> int:
+    """Move deliveries made some time ago, with their attempts, to the archive that is kept by month; how many."""
+    return connection.execute(
+        """
+        WITH old AS (
+            SELECT id FROM delivery WHERE status = 'delivered' AND delivered_at < now() - %s
+             ORDER BY delivered_at LIMIT %s FOR UPDATE SKIP LOCKED
+        ), tries AS (
+            SELECT a.delivery_id, jsonb_agg(to_jsonb(a) - ARRAY['delivery_id', 'site_id'] ORDER BY a.number) AS made
+              FROM delivery_attempt a JOIN old ON old.id = a.delivery_id GROUP BY a.delivery_id
+        ), gone AS (
+            DELETE FROM delivery WHERE id IN (SELECT id FROM old) RETURNING *
+        )
+        INSERT INTO delivery_sent (delivered_at, id, site_id, case_id, report_id, version, destination_id, attempts,
+                                   receipt, created_at, tries)
+        SELECT delivered_at, id, site_id, case_id, report_id, version, destination_id, attempts, receipt, created_at,
+               coalesce(tries.made, '[]') FROM gone LEFT JOIN tries ON tries.delivery_id = gone.id
+        """,
+        (ARCHIVE_AFTER, ARCHIVE_ROWS),
     ).rowcount
 
 

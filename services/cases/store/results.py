@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,24 @@ def find(connection: Connection, site_id: str, key: str) -> bytes | None:
     return None if row is None else bytes(row["content"])
 
 
+def find_whole(connection: Connection, site_id: str, key: str) -> tuple[str, bytes | None]:
+    """The stored result for a key, if its objects are still there; and the key to store under where there is none.
+
+    A result is never changed, so one whose objects were or will be deleted keeps its key, and its question is asked
+    again under a key that follows from it.
+    """
+    while (content := find(connection, site_id, key)) is not None:
+        spent = connection.execute(
+            "SELECT FROM result_object u JOIN object o ON o.uri = u.uri"
+            " WHERE u.site_id = %s AND u.key = %s AND o.condemned_at IS NOT NULL LIMIT 1",
+            (site_id, key),
+        ).fetchone()
+        if spent is None:
+            return key, content
+        key = hashlib.sha256(f"after {key}".encode()).hexdigest()
+    return key, None
+
+
 def keep(connection: Connection, held: Claim, key: str, result: bytes, digest: str) -> bytes:
     """Store a result unless one is there; the content that stands under the key from now on (first writer wins)."""
     connection.execute(
@@ -56,11 +75,16 @@ def keep(connection: Connection, held: Claim, key: str, result: bytes, digest: s
         (held.site_id, key, held.name, result, held.step_id, digest),
     )
     kind = "report" if held.name is StepName.REPORT else "derived"
+    content = find(connection, held.site_id, key)
+    assert content is not None
+    # Also what lost is written down, so that it is found to be named by nothing.
     objects.remember(
         connection, held.site_id, held.case_id, kind, objects.named_in(RESULTS[held.name].FromString(result))
     )
-    content = find(connection, held.site_id, key)
-    assert content is not None
+    if content == result:
+        objects.link(connection, held.site_id, key, objects.named_in(RESULTS[held.name].FromString(content)))
+    else:
+        objects.rescue_result(connection, held.site_id, key)
     return content
 
 
@@ -111,7 +135,11 @@ def finish(
     """
     steps.done(connection, held, key, reused=reused)
     # Somebody else may have stored a result under this key meanwhile: then theirs is the run's result, too.
-    content = result if reused else keep(connection, held, key, result, digest)
+    if reused:
+        objects.rescue_result(connection, held.site_id, key)
+        content = result
+    else:
+        content = keep(connection, held, key, result, digest)
     if held.name is StepName.INTAKE:
         facts = convert.from_proto(recording_pb2.IntakeResult.FromString(content).facts, RecordingFacts)
         connection.execute(
@@ -154,7 +182,11 @@ def report_of(connection: Connection, case_id: str, version: int) -> tuple[bytes
     """
     row = connection.execute(
         """
-        SELECT v.run_id, r.content FROM report p JOIN report_version v ON v.report_id = p.id
+        SELECT v.run_id, r.content, EXISTS (
+                   SELECT FROM result_object u JOIN object o ON o.uri = u.uri
+                    WHERE u.site_id = r.site_id AND u.key = r.key AND o.class = 'report' AND o.doomed_at IS NOT NULL
+               ) AS deleted
+          FROM report p JOIN report_version v ON v.report_id = p.id
           JOIN step_result r ON r.site_id = v.site_id AND r.key = v.result_key
          WHERE p.case_id = %(case)s AND (v.version = %(version)s OR %(version)s = 0) ORDER BY v.version DESC LIMIT 1
         """,
@@ -163,6 +195,8 @@ def report_of(connection: Connection, case_id: str, version: int) -> tuple[bytes
     if row is None:
         what = f"no version {version} of a report" if version else "no report yet"
         raise NotFoundError(f"there is {what} of case {case_id}")
+    if row["deleted"]:
+        raise NotFoundError(f"the report of case {case_id} was deleted when its retention time was over")
     intakes = connection.execute(
         """
         SELECT r.content FROM step s JOIN step_result r ON r.site_id = s.site_id AND r.key = s.key

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from schemas.case import CaseStatus, Priority
-from schemas.errors import CancelledCaseError, IctogramError, NotFoundError
+from schemas.errors import CancelledCaseError, IctogramError, NotFoundError, ObjectMissingError, StateConflictError
 from services.cases import machine
-from services.cases.store import log
+from services.cases.store import log, objects
 from services.cases.store.database import Connection
 
 
@@ -76,6 +76,7 @@ def retry(connection: Connection, case_id: str) -> None:
     about = _locked_case(connection, case_id)
     machine.require_failed(CaseStatus(about["status"]), "trying again")
     run_id = about["run_id"]
+    _require_files(connection, case_id, run_id)
     connection.execute(
         """
         UPDATE step SET status = 'waiting', attempt = 0, waits = 0, fraction = 0, stage = '', message = '',
@@ -93,7 +94,8 @@ def retry(connection: Connection, case_id: str) -> None:
         (run_id,),
     )
     connection.execute(
-        "UPDATE run SET status = 'queued', error_code = '', error_message = '', finished_at = NULL WHERE id = %s",
+        "UPDATE run SET status = 'queued', error_code = '', error_message = '', finished_at = NULL, tidied_at = NULL"
+        " WHERE id = %s",
         (run_id,),
     )
     connection.execute(
@@ -107,6 +109,7 @@ def rerun(connection: Connection, case_id: str, traceparent: str, max_attempts: 
     """Start a new run of a case that has ended; the old one is kept. Raises NotFoundError, StateConflictError."""
     about = _locked_case(connection, case_id)
     machine.require_ended(CaseStatus(about["status"]), "a new run")
+    _require_files(connection, case_id, None)
     recordings = connection.execute("SELECT id FROM recording WHERE case_id = %s ORDER BY position", (case_id,))
     return start(
         connection,
@@ -198,6 +201,24 @@ def _end(connection: Connection, run_id: str | UUID, status: CaseStatus, error: 
         event=f"run {status}",
         error_code=error.code,
     )
+
+
+def _require_files(connection: Connection, case_id: str, run_id: str | UUID | None) -> None:
+    """Keep what a further run needs: the recordings' files, and of a run that goes on what its steps left.
+
+    Raises StateConflictError when some of it was deleted.
+    """
+    rows = connection.execute(
+        "SELECT uri FROM recording_file WHERE case_id = %(case)s UNION SELECT u.uri FROM step s"
+        " JOIN result_object u ON u.site_id = s.site_id AND u.key = s.key WHERE s.run_id = %(run)s",
+        {"case": case_id, "run": run_id},
+    )
+    try:
+        objects.rescue(connection, [row["uri"] for row in rows])
+    except ObjectMissingError:
+        raise StateConflictError(
+            "files of this case were deleted when their retention time was over; it cannot be computed again"
+        ) from None
 
 
 def _locked_case(connection: Connection, case_id: str) -> dict[str, Any]:

@@ -122,9 +122,23 @@ def unring(connection: Connection, step_ids: list[str]) -> None:
     connection.execute("UPDATE step SET rung_at = NULL WHERE id = ANY(%s::uuid[]) AND status = 'ready'", (step_ids,))
 
 
-def upkeep(connection: Connection) -> None:
-    """What has to be done now and then: partitions for the coming months, forgotten idempotency keys."""
-    connection.execute("SELECT ensure_partitions(3)")
+@dataclass(frozen=True, slots=True)
+class LatePartition:
+    """A month's partition that should have been there already."""
+
+    name: str
+    rows: int
+    """Rows that had gone to the default partition and now stand in it."""
+
+
+def partitions(connection: Connection) -> list[LatePartition]:
+    """Make the partitions of this month and the next three; those that came too late."""
+    rows = connection.execute("SELECT late, strays FROM ensure_partitions(3)")
+    return [LatePartition(row["late"], row["strays"]) for row in rows]
+
+
+def forget_requests(connection: Connection) -> None:
+    """Forget idempotency keys after a month."""
     connection.execute("DELETE FROM request WHERE created_at < now() - interval '30 days'")
 
 
