@@ -17,6 +17,9 @@ class DeliverySettings(Settings):
 
     broker: str = Field("redis://127.0.0.1:6379/0", description="Address of the broker: redis:// or amqp://.")
     broker_timeout_s: float = Field(2.0, gt=0, description="Seconds until connecting to the broker is given up.")
+    broker_silence_s: int = Field(
+        5, ge=2, description="Seconds of silence after which the worker makes its connection to the broker anew."
+    )
     folder: Path | None = Field(None, description="Folder behind the destination with the id folder; empty: none.")
     folders: dict[str, Path] = Field(
         default_factory=dict, description="Further folders by the id of their destination, as a JSON object."

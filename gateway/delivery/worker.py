@@ -11,10 +11,12 @@ import os
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
@@ -61,13 +63,24 @@ def celery_app(settings: DeliverySettings, own_queue: str = "") -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=settings.broker_timeout_s,
-        broker_transport_options=(
-            {"connect_timeout": settings.broker_timeout_s}
-            if amqp
-            else {"socket_connect_timeout": settings.broker_timeout_s, "socket_keepalive": True}
-        ),
+        broker_heartbeat=settings.broker_silence_s,  # of AMQP
+        broker_transport_options=_transport_options(settings, amqp=amqp),
     )
     return app
+
+
+def _transport_options(settings: DeliverySettings, *, amqp: bool) -> dict[str, object]:
+    """Time-outs for everything that waits for the broker: nobody says that a connection has become a black hole."""
+    if amqp:
+        return {"connect_timeout": settings.broker_timeout_s}
+    # A read returns within a second even when there is no message; one that does not is overdue.
+    silence_s = settings.broker_silence_s
+    return {
+        "socket_connect_timeout": settings.broker_timeout_s,
+        "socket_keepalive": True,
+        "socket_timeout": silence_s,
+        "health_check_interval": silence_s,
+    }
 
 
 def destinations(settings: DeliverySettings, store: ObjectStore) -> dict[str, Destination]:
@@ -91,6 +104,10 @@ def work() -> None:
     signals.setup_logging.connect(_keep_logging, weak=False)
     signals.worker_ready.connect(lambda **_: pulse.start(), weak=False)
     signals.worker_shutting_down.connect(lambda **_: _leave_after(settings.stop_grace_s), weak=False)
+    # Celery warns of running as root because messages could carry code; ours carry JSON only. And at each lost
+    # connection it announces that late acknowledgements will be treated otherwise one day; ours are early.
+    for category in (SecurityWarning, CPendingDeprecationWarning):
+        warnings.filterwarnings("ignore", category=category)
     try:
         with connect("cases") as channel:
             deliverer = Deliverer(channel, store, destinations(settings, store), settings.call_timeout_s)

@@ -75,6 +75,8 @@ def main() -> None:
         sentence = Text.assemble(("ictogram:", "red"), f" {printable(error.message)}")
         Console(stderr=True, highlight=False).print(sentence, soft_wrap=True)
         sys.exit(1)
+    except KeyboardInterrupt:  # while the commands are being put together; later it is caught where it can be tidied up
+        sys.exit(130)
 
 
 @app.command(epilog="Example: ictogram demo --out ./demo-output --exit")

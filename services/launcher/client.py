@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import mimetypes
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ UPLOAD_CHUNK_BYTES = 8 * 2**20
 """One PATCH carries this much; a cut connection loses at most this."""
 REQUEST_TIMEOUT_S = 30.0
 """Time-out of one short request."""
+RECONNECT_FIRST_S = 0.5
+"""Pause before a cut progress stream is taken up again; doubled up to `RECONNECT_LONGEST_S`."""
+RECONNECT_LONGEST_S = 5.0
+RECONNECT_FOR_S = 180.0
+"""A gateway that has been away for this long has gone."""
 FILING_TIMEOUT_S = 900.0
 """The last PATCH of a large upload waits until the whole file was copied and hashed."""
 
@@ -100,15 +106,24 @@ class GatewayClient:
         return self._json(self._send("GET", f"/cases/{case_id}"))
 
     def events(self, case_id: str) -> Iterator[CaseEvent]:
-        """Live progress until the case ends. A cut stream is taken up again."""
+        """Live progress until the case ends. A cut stream is taken up again, for as long as the gateway comes back.
+
+        Raises UnavailableError: it has been away for `RECONNECT_FOR_S`.
+        """
+        pause_s, away_since = RECONNECT_FIRST_S, None
         while True:
             try:
                 for event in self._stream(f"/cases/{case_id}/events"):
                     yield event
                     if event.ended:
                         return
-            except httpx.TransportError:
-                continue
+                    pause_s, away_since = RECONNECT_FIRST_S, None
+            except (httpx.TransportError, UnavailableError) as error:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > RECONNECT_FOR_S:
+                    raise UnavailableError(f"the gateway at {self._http.base_url} has not come back") from error
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, RECONNECT_LONGEST_S)
 
     def download(self, address: str) -> bytes:
         """The body of one address, such as ``/cases/…/report.pdf``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,8 @@ PROBES_BEFORE_KILL = 3
 """Unhealthy looks in a row after which a process is killed."""
 STABLE_AFTER_S = 10.0
 """A process that lived this long starts again with the first delay."""
+LOG_BYTES = 16 * 2**20
+"""A log that has grown to this is moved aside; the one moved aside before is dropped."""
 
 
 def die_with_supervisor() -> None:
@@ -54,7 +57,7 @@ class ProcessSpec:
     environment: Mapping[str, str]
     """The whole environment."""
     log_path: Path
-    """Where stdout and stderr go, appended."""
+    """Where stdout and stderr go, appended; beyond `LOG_BYTES` the earlier part moves to ``<name>.1``."""
     stop_signal: signal.Signals = signal.SIGTERM
     """Signal that asks it to leave."""
     healthy: Callable[[], bool] | None = None
@@ -89,6 +92,15 @@ class _Keeper:
         self.failed_probes = 0 if healthy or not self.was_healthy else self.failed_probes + 1
         if self.failed_probes >= PROBES_BEFORE_KILL and self.process is process:
             _signal(self, signal.SIGKILL)
+
+    def turn_log(self) -> None:
+        """Move a long log aside. Copied and emptied, not renamed: the process goes on appending to the file it has."""
+        path = self.spec.log_path
+        # What is written between the copy and the emptying is lost: a few lines every 16 MiB. A full disk: later.
+        with contextlib.suppress(OSError):
+            if path.stat().st_size >= LOG_BYTES:
+                shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+                os.truncate(path, 0)
 
     def run(self) -> None:
         delay = FIRST_RESTART_DELAY_S
@@ -144,6 +156,7 @@ class Supervisor:
         while self._watching.is_set():
             for keeper in list(self._keepers.values()):
                 keeper.probe()
+                keeper.turn_log()
             time.sleep(PROBE_EVERY_S)
 
     def names(self) -> list[str]:

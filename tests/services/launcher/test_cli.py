@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,3 +127,13 @@ def test_journey_shows_its_error_as_it_is() -> None:
     screen = Console(record=True, width=80)
     screen.print(Journey(Path("v"), "v", Path("out"), error=InvalidRequestError("wrong [/red]")).show())
     assert "wrong [/red]" in screen.export_text()
+
+
+def test_ctrl_c_while_loading_ends_without_a_word(tmp_path: Path) -> None:
+    """The signal comes from within the first module that is loaded, so at the earliest moment that is ours."""
+    slow = tmp_path / "typer.py"
+    slow.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit('still here')\n")
+    code = "from services.launcher.entry import main; main()"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")

@@ -52,3 +52,25 @@ def test_stop_reaches_a_process_that_is_just_being_started(tmp_path: Path, monke
     wait_until(born.exists, "the second start", WAIT_S)
     supervisor.stop(grace_s=0.5)
     assert supervisor.names() == []
+
+
+def test_a_long_log_is_moved_aside_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOG_BYTES", 5000)
+    monkeypatch.setattr(module, "PROBE_EVERY_S", 0.05)
+    log, old = tmp_path / "part.log", tmp_path / "part.log.1"
+    code = f"""if True:
+        import pathlib, time
+        print("first line".ljust(6000, "."), flush=True)
+        while not pathlib.Path({str(old)!r}).exists(): time.sleep(0.01)
+        time.sleep(0.2)
+        print("second line", flush=True)
+        time.sleep(600)
+    """
+    supervisor = Supervisor()
+    supervisor.start(spec(log, code))
+    try:
+        wait_until(lambda: "second line" in log.read_text(), "the log to go on", WAIT_S)
+    finally:
+        supervisor.stop(grace_s=0.5)
+    assert log.read_text() == "second line\n", "the file begins anew, without a hole"
+    assert old.read_text().startswith("first line")
