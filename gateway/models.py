@@ -282,6 +282,10 @@ class Problem(BaseModel):
     detail: str = Field(examples=["There is no such case."])
     code: str = Field(description="Stable code of the error.", examples=["not-found"])
     retryable: bool = Field(description="Whether the same request can succeed later; then Retry-After says when.")
+    case_id: str | None = Field(None, description="The case that is meant, where another one than the asked-for is.")
+    differs: tuple[str, ...] | None = Field(
+        None, description="Fields that say something else than was said before.", examples=[["recordings.0.mirrored"]]
+    )
     trace_id: str | None = Field(None, description="Leads to the logs; quote it when you report an error.")
 
 
@@ -319,7 +323,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         401: "No valid credentials.",
         403: "The credentials do not allow this.",
         404: "There is nothing under that id at the caller's site.",
-        409: "The case is not in a state that allows this.",
+        409: "The case is not in a state that allows this, or something else was said about the same content before.",
         422: "The request breaks a rule.",
         429: "Too busy; try again after Retry-After seconds.",
         503: "A part of the system cannot be reached; try again after Retry-After seconds.",

@@ -133,9 +133,12 @@ async def _on_ictogram(request: Request, exc: Exception) -> Response:
     if status >= 500:
         _log.warning("request failed", code=exc.code, status=status)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    extra: dict[str, Any] = {}
+    if isinstance(exc, errors.AlreadyExistsError) and "differs" in exc.details:
+        extra = {"case_id": exc.details.get("case_id", ""), "differs": exc.details["differs"].split(",")}
     if "retry_after_s" in exc.details and status in _RETRY_AFTER_S:
         headers["Retry-After"] = str(math.ceil(float(exc.details["retry_after_s"])))
-    return _answer(request, status, exc.code, exc.message, headers=headers)
+    return _answer(request, status, exc.code, exc.message, headers=headers, extra=extra)
 
 
 async def _on_http(request: Request, exc: Exception) -> Response:

@@ -78,14 +78,21 @@ _BODY: dict[str, Any] = {
     status_code=201,
     summary="Open a case over uploaded recordings",
     responses={
-        200: {"model": CaseViewOut, "description": "The same content for the same order was already here: that case."}
+        200: {
+            "model": CaseViewOut,
+            "description": "The same content for the same order was already here with the same statements: that case.",
+        }
     },
     openapi_extra=_BODY,
 )
 async def create(
     request: Request, response: Response, parts: Parts, caller: Submitter, request_id: RequestId = None
 ) -> CaseViewOut:
-    """Takes JSON that names completed uploads or, for small files, a multipart form with the case and the files."""
+    """Takes JSON that names completed uploads or, for small files, a multipart form with the case and the files.
+
+    The same content for the same order is the same case. If something else is said about it than before (mirrored, the
+    patient's box, the history …), the answer is 409, names the fields in `differs`, and nothing is changed.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         wanted, uploads = await receive_case(request, parts.shelf, caller, parts.settings.multipart_max_bytes)

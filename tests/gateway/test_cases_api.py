@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from schemas.case import CaseStatus
-from schemas.errors import BusyError, StorageFullError, UnavailableError
+from schemas.errors import AlreadyExistsError, BusyError, StorageFullError, UnavailableError
 from tests.gateway.serving import MP4, Gateway, upload
 
 BOX = [0.1, 0.2, 0.8, 0.9]
@@ -205,6 +205,18 @@ def test_actions(gateway: Gateway, http: httpx.Client) -> None:
     assert http.post(f"/cases/{case_id}/rerun").json()["case"]["status"] == "queued"
     assert http.post(f"/cases/{case_id}/explode").status_code == 422
     assert http.get(f"/cases/{case_id}/deliveries").json() == []
+
+
+def test_other_words_about_known_content_are_a_conflict_that_names_the_fields(
+    gateway: Gateway, http: httpx.Client
+) -> None:
+    upload_id = upload(http, MP4 + b"other words")
+    details = {"case_id": "c1", "differs": "recordings.0.mirrored,context.history"}
+    gateway.cases.fault = AlreadyExistsError("something else was said", details=details)
+    reply = http.post("/cases", json=body(upload_id))
+    assert (reply.status_code, reply.headers["content-type"]) == (409, "application/problem+json")
+    assert reply.json()["differs"] == ["recordings.0.mirrored", "context.history"]
+    assert reply.json()["case_id"] == "c1"
 
 
 @pytest.mark.parametrize(

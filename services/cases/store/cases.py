@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from schemas.case import Case, CaseStatus, OrderRef, PatientContext, Priority, StepName, StepState, StepStatus, Subject
-from schemas.errors import InvalidRequestError, NotFoundError
+from schemas.errors import AlreadyExistsError, InvalidRequestError, NotFoundError
 from schemas.recording import (
     AnchorSource,
     Box,
@@ -57,7 +57,8 @@ def content_digest(recordings: Iterable[Recording]) -> str:
 def create(connection: Connection, new: NewCase, traceparent: str, max_attempts: int) -> tuple[str, bool]:
     """Open a case with its first run; its id, and whether the same content was already here for this order and patient.
 
-    Raises InvalidRequestError for a case without recordings, files or patient identifier.
+    Stat for content that is here as batch makes the case stat. Raises InvalidRequestError for a case without
+    recordings, files or patient identifier, and AlreadyExistsError when something else was said about the same content.
     """
     _check(new)
     ensure_site(connection, new.site_id)
@@ -81,7 +82,11 @@ def create(connection: Connection, new: NewCase, traceparent: str, max_attempts:
         (*identity, order.encounter, version, new.priority),
     ).fetchone()
     if row is None:
-        return _existing(connection, identity), True
+        case_id = _existing(connection, identity)
+        _require_same(load(connection, case_id), new)
+        if new.priority is Priority.STAT:
+            runs.make_stat(connection, case_id)
+        return case_id, True
     case_id = str(row["id"])
     for position, recording in enumerate(new.recordings):
         _add_recording(connection, new.site_id, case_id, position, recording)
@@ -201,6 +206,31 @@ def _existing(connection: Connection, identity: tuple[object, ...]) -> str:
     ).fetchone()
     assert row is not None
     return str(row["id"])
+
+
+def _require_same(known: Case, new: NewCase) -> None:
+    """Nothing that is said about known content is dropped in silence. Names fields only: values may be patient data.
+
+    Raises AlreadyExistsError with the details ``case_id`` and ``differs``.
+    """
+    differs = [
+        f"recordings.{place}.{name}"
+        for place, (old, said) in enumerate(zip(known.recordings, new.recordings, strict=True))
+        for name in _STATEMENTS
+        if getattr(old, name) != getattr(said, name)
+    ]
+    differs += [f"context.{name}" for name in _CONTEXT if getattr(known.context, name) != getattr(new.context, name)]
+    if known.order and new.order and known.order.encounter != new.order.encounter:
+        differs.append("order.encounter")
+    if differs:
+        raise AlreadyExistsError(
+            f"the same content is already here for this order as case {known.id}, and something else was said about it:"
+            f" {', '.join(differs)}; nothing was changed",
+            details={"case_id": known.id, "differs": ",".join(differs)},
+        )
+
+
+_STATEMENTS = tuple(field.name for field in fields(Recording) if field.name not in ("id", "files"))
 
 
 def _add_recording(connection: Connection, site_id: str, case_id: str, position: int, recording: Recording) -> None:

@@ -105,6 +105,15 @@ def retry(connection: Connection, case_id: str) -> None:
     log.event(connection, site_id=about["site_id"], case_id=case_id, run_id=str(run_id), event="run retried")
 
 
+def make_stat(connection: Connection, case_id: str) -> None:
+    """Let a case and what its run has still to do go before batch. Raises NotFoundError."""
+    about = _locked_case(connection, case_id)
+    connection.execute(
+        "UPDATE step SET priority = 'stat' WHERE run_id = %s AND status IN ('waiting', 'ready')", (about["run_id"],)
+    )
+    connection.execute("UPDATE \"case\" SET priority = 'stat' WHERE id = %s", (case_id,))
+
+
 def rerun(connection: Connection, case_id: str, traceparent: str, max_attempts: int) -> str:
     """Start a new run of a case that has ended; the old one is kept. Raises NotFoundError, StateConflictError."""
     about = _locked_case(connection, case_id)

@@ -135,6 +135,48 @@ def test_the_same_content_for_the_same_order_is_the_same_case(talk: Talk) -> Non
     talk(conversation)
 
 
+def test_other_words_about_the_same_content_are_never_dropped(talk: Talk) -> None:
+    def said(**words: Any) -> recording_pb2.Recording:
+        message = to_proto(recording("video"), recording_pb2.Recording)
+        message.MergeFrom(recording_pb2.Recording(**words))
+        return message
+
+    async def conversation(stub: Any) -> None:
+        first = await stub.CreateCase(create(), timeout=20)
+        box = recording_pb2.Box(left=0.1, top=0.1, right=0.9, bottom=0.9)
+        for other, differs in (
+            ({"recordings": [said(mirrored=recording_pb2.TRI_NO)]}, "recordings.0.mirrored"),
+            ({"recordings": [said(patient_box=box, camera="CANARY")]}, "recordings.0.camera,recordings.0.patient_box"),
+            ({"patient_context": case_pb2.PatientContext(history="CANARY")}, "context.history"),
+            ({"order": case_pb2.OrderRef(identifier="order-1", encounter="CANARY")}, "order.encounter"),
+        ):
+            error = await error_of(stub.CreateCase(create(**other), timeout=20))
+            assert isinstance(error, AlreadyExistsError)
+            assert error.details["differs"] == differs
+            assert error.details["case_id"] == first.view.case.id
+            assert "CANARY" not in error.message
+        again = await stub.CreateCase(create(subject=case_pb2.Subject(identifier="mrn-1", given="K")), timeout=20)
+        assert again.already_existed
+        assert again.view.case.subject.given == "K", "what is newly known of the patient is kept"
+        assert again.view.case.context.version == 1, "a refused request leaves no history behind"
+
+    talk(conversation)
+
+
+def test_stat_for_content_that_is_here_as_batch_makes_it_stat(talk: Talk, database: Database) -> None:
+    async def conversation(stub: Any) -> None:
+        await stub.CreateCase(create(), timeout=20)
+        again = await stub.CreateCase(create(priority=case_pb2.PRIORITY_STAT), timeout=20)
+        assert again.view.case.priority == case_pb2.PRIORITY_STAT
+        batch = await stub.CreateCase(create(), timeout=20)
+        assert batch.view.case.priority == case_pb2.PRIORITY_STAT, "who comes later does not slow it down"
+
+    talk(conversation)
+    with database.worker() as connection:
+        rows = connection.execute("SELECT DISTINCT priority FROM step").fetchall()
+    assert rows == [{"priority": "stat"}]
+
+
 def test_twins_that_come_together_make_one_case(talk: Talk) -> None:
     async def conversation(stub: Any) -> None:
         answers = await asyncio.gather(*(stub.CreateCase(create(f"q{number % 2}"), timeout=30) for number in range(6)))
