@@ -195,7 +195,7 @@ class EmbeddedStack:
         healthy: Callable[[], bool] | None = self._gateway_alive if name == "gateway" else None
         own: dict[str, str] = {}
         if name in self.addresses:
-            healthy = functools.partial(_is_serving, self.addresses[name])
+            healthy = functools.partial(_answers, self.addresses[name])
             own = {"ICTOGRAM_LISTEN": self.addresses[name]}
         argv = [sys.executable, "-m", "services.launcher", *PARTS[name]]
         return self._spec(name, argv, signal.SIGTERM, healthy, own)
@@ -242,15 +242,25 @@ class EmbeddedStack:
 
 def _is_serving(address: str) -> bool:
     """Whether the gRPC service at an address says that it is ready (grpc.health.v1)."""
+    from grpc_health.v1 import health_pb2
+
+    return _health(address) == health_pb2.HealthCheckResponse.SERVING
+
+
+def _answers(address: str) -> bool:
+    """Whether it answers at all: one that lacks its database says so, and to kill it for that would help nobody."""
+    return _health(address) is not None
+
+
+def _health(address: str) -> int | None:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     with grpc.insecure_channel(address) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+            return int(health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2).status)
         except grpc.RpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            return None
 
 
 def _free_ports(count: int) -> list[int]:

@@ -15,12 +15,17 @@ HOLE_S = 8.0
 """Longer than the silence that a caller bears in these tests."""
 
 
+def heal(under_test: StackUnderTest, part: str) -> None:
+    """New connections go through from now on, and the old ones end."""
+    under_test.proxies[part].heal()
+    under_test.proxies[part].cut()
+
+
 @pytest.fixture
 def healed(under_test: StackUnderTest) -> Iterator[None]:
     yield
-    for proxy in under_test.proxies.values():
-        proxy.cut()
-        proxy.heal()
+    for part in under_test.proxies:
+        heal(under_test, part)
 
 
 @pytest.mark.req("a-cut-network-loses-nothing")
@@ -33,8 +38,27 @@ def test_a_black_hole_costs_no_case(under_test: StackUnderTest, video: Path, par
 
     under_test.proxies[part].stall()
     under_test.pause(HOLE_S)
-    under_test.proxies[part].cut()
-    under_test.proxies[part].heal()
+    heal(under_test, part)
+
+    finished_once(under_test, case_id)
+
+
+@pytest.mark.req("a-cut-network-loses-nothing")
+@pytest.mark.parametrize("part", ["cases", "postgres", "broker"])
+@pytest.mark.parametrize("point", ["delivery.claimed_before_attempt", "delivery.before_read_back"])
+@pytest.mark.slow
+@pytest.mark.usefixtures("healed")
+def test_a_black_hole_around_the_delivery_costs_no_report(
+    under_test: StackUnderTest, video: Path, point: str, part: str
+) -> None:
+    """The delivery asks cases, and cases asks Postgres; what it has written stays and is found again."""
+    under_test.arm(f"{point}=delay:1@1")
+    case_id = under_test.submit(video)
+    wait_for(lambda: under_test.hits().get(point), "the delivery to begin")
+
+    under_test.proxies[part].stall()
+    under_test.pause(HOLE_S)
+    heal(under_test, part)
 
     finished_once(under_test, case_id)
 
