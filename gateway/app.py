@@ -20,7 +20,7 @@ from gateway.context import Context, Reports
 from gateway.local import LocalAccess
 from gateway.pages import STATIC_DIR
 from gateway.pages import router as pages
-from gateway.routes import cases, health, reports, session, uploads, video
+from gateway.routes import cases, entries, health, reports, session, uploads, video
 from gateway.settings import GatewaySettings
 from gateway.uploads.shelf import Shelf
 from schemas.errors import IctogramError, InvalidRequestError
@@ -58,7 +58,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with connect_aio(cases_target) as channel:
             app.state.context = _parts(settings, authenticator, local, shelf, store, channel)
-            sweeper = asyncio.create_task(_sweep_uploads(shelf, settings.upload_sweep_s))
+            sweeper = asyncio.create_task(_sweep_uploads(app.state.context, settings.upload_sweep_s))
             try:
                 yield
             finally:
@@ -77,7 +77,7 @@ def create_app(
     problems.install(app)
     _install_middleware(app, settings)
     app.include_router(uploads.upload_router(settings, shelf))
-    for router in (cases.router, reports.router, video.router, session.router, health.router, pages):
+    for router in (entries.router, cases.router, reports.router, video.router, session.router, health.router, pages):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     telemetry.instrument_fastapi(app)
@@ -142,10 +142,24 @@ def _install_middleware(app: FastAPI, settings: GatewaySettings) -> None:
     app.add_middleware(middleware.SecurityHeaders, https=settings.public_url.startswith("https://"))
 
 
-async def _sweep_uploads(shelf: Shelf, every_s: float) -> None:
+async def sweep_uploads(context: Context, now_s: float | None = None) -> int:
+    """Removes abandoned uploads and gives their objects to cases, which deletes those that no case has; how many.
+
+    What cases does not take now (`UnavailableError`) is given to it at the next sweep.
+    """
+    shelf = context.shelf
+    removed = await asyncio.to_thread(shelf.sweep, now_s)
+    for upload in await asyncio.to_thread(shelf.discarded):
+        if upload.object:
+            await context.cases.release(upload.site_id, upload.id, upload.object)
+        await asyncio.to_thread(shelf.forget, upload.id)
+    return removed
+
+
+async def _sweep_uploads(context: Context, every_s: float) -> None:
     while True:
         try:
-            removed = await asyncio.to_thread(shelf.sweep)
+            removed = await sweep_uploads(context)
         except (OSError, IctogramError) as exc:
             _log.warning("abandoned uploads could not be removed", exc_info=exc)
         else:

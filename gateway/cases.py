@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from ictogram.cases.v1 import cases_pb2 as pb
 from ictogram.cases.v1.cases_pb2_grpc import CasesServiceStub
-from ictogram.model.v1 import case_pb2, recording_pb2
+from ictogram.model.v1 import case_pb2, recording_pb2, semiology_pb2
 
 from gateway.auth import Identity
 from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientContext, Priority, StepState, Subject
 from schemas.errors import UnavailableError
-from schemas.recording import IntakeResult, Recording
+from schemas.recording import IntakeResult, ObjectRef, Recording
 from schemas.report import ReportFiles
+from schemas.semiology import Episode, Intervention, Read, Test
 from services.runtime.channel import AioChannel
 from services.runtime.convert import from_proto, to_proto
 
@@ -67,6 +69,25 @@ class DeliveryView:
     error_message: str = ""
     receipt: str = ""
     delivered_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What people entered for a case."""
+
+    tests: tuple[Test, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
+    reads: tuple[Read, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a reader says when they begin to read."""
+
+    role: str
+    blinded_to_ai: bool
+    blinded_to_eeg: bool
+    blinded_to_history: bool
 
 
 class CasesClient:
@@ -123,15 +144,80 @@ class CasesClient:
         request = pb.CaseActionRequest(request_id=request_id, caller=_caller(caller), case_id=case_id)
         return from_proto(await methods[action](request, timeout=self._timeout_s), CaseView)
 
-    async def report(self, caller: Identity, case_id: str, version: int = 0) -> ReportBundle:
-        """One version of the report, the latest when 0; `NotFoundError` while there is none."""
-        request = pb.GetReportRequest(caller=_caller(caller), case_id=case_id, version=version)
+    async def report(
+        self, caller: Identity, case_id: str, version: int = 0, *, for_media: bool = False
+    ) -> ReportBundle:
+        """One version of the report, the latest when 0; `NotFoundError` while there is none.
+
+        ``for_media`` promises that only the recordings are shown: whoever reads blinded stays blinded.
+        """
+        request = pb.GetReportRequest(caller=_caller(caller), case_id=case_id, version=version, for_media=for_media)
         return from_proto(await self._stub.GetReport(request, timeout=self._timeout_s), ReportBundle)
 
     async def deliveries(self, caller: Identity, case_id: str) -> tuple[DeliveryView, ...]:
         """Where the case's reports went."""
         reply = await self._stub.ListDeliveries(_get(caller, case_id), timeout=self._timeout_s)
         return tuple(from_proto(delivery, DeliveryView) for delivery in reply.deliveries)
+
+    async def entries(self, caller: Identity, case_id: str) -> Entries:
+        """What people entered; of the reads the closed ones and the caller's own."""
+        return from_proto(await self._stub.ListEntries(_get(caller, case_id), timeout=self._timeout_s), Entries)
+
+    async def add_test(self, caller: Identity, case_id: str, request_id: str, test: Test) -> Test:
+        """Adds one item of testing; it comes back with its id."""
+        request = pb.AddTestRequest(
+            request_id=request_id, caller=_caller(caller), case_id=case_id, test=to_proto(test, semiology_pb2.Test)
+        )
+        return from_proto(await self._stub.AddTest(request, timeout=self._timeout_s), Test)
+
+    async def add_intervention(
+        self, caller: Identity, case_id: str, request_id: str, intervention: Intervention
+    ) -> Intervention:
+        """Adds one intervention; it comes back with its id."""
+        request = pb.AddInterventionRequest(
+            request_id=request_id,
+            caller=_caller(caller),
+            case_id=case_id,
+            intervention=to_proto(intervention, semiology_pb2.Intervention),
+        )
+        return from_proto(await self._stub.AddIntervention(request, timeout=self._timeout_s), Intervention)
+
+    async def start_read(self, caller: Identity, case_id: str, request_id: str, opening: Opening) -> Read:
+        """Opens the caller's read."""
+        request = pb.StartReadRequest(
+            request_id=request_id, caller=_caller(caller), case_id=case_id, **dataclasses.asdict(opening)
+        )
+        return from_proto(await self._stub.StartRead(request, timeout=self._timeout_s), Read)
+
+    async def save_read(
+        self,
+        caller: Identity,
+        case_id: str,
+        request_id: str,
+        read_id: str,
+        episodes: Sequence[Episode],
+        *,
+        close: bool,
+    ) -> Read:
+        """Replaces the marks of the caller's open read, and closes it if asked to."""
+        request = pb.SaveReadRequest(
+            request_id=request_id,
+            caller=_caller(caller),
+            case_id=case_id,
+            read_id=read_id,
+            episodes=[to_proto(episode, semiology_pb2.Episode) for episode in episodes],
+            close=close,
+        )
+        return from_proto(await self._stub.SaveRead(request, timeout=self._timeout_s), Read)
+
+    async def release(self, site_id: str, request_id: str, ref: ObjectRef) -> None:
+        """Gives an uploaded object away: it is deleted unless a case refers to it."""
+        request = pb.ReleaseObjectRequest(
+            request_id=request_id,
+            caller=pb.Caller(site_id=site_id, actor="gateway"),
+            object=to_proto(ref, recording_pb2.ObjectRef),
+        )
+        await self._stub.ReleaseObject(request, timeout=self._timeout_s)
 
     async def check(self) -> None:
         """Raises `UnavailableError` unless the service says that it serves."""

@@ -27,16 +27,19 @@ class Reports:
 
     def __init__(self, cases: CasesClient) -> None:
         self._cases = cases
-        self._kept: OrderedDict[tuple[str, str, int], tuple[float, ReportBundle]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str, int, bool], tuple[float, ReportBundle]] = OrderedDict()
 
-    async def get(self, caller: Identity, case_id: str, version: int) -> ReportBundle:
-        """One version of a case's report, the latest when 0. The site is part of the key: nothing crosses sites."""
-        key = (caller.site_id, case_id, version)
+    async def get(self, caller: Identity, case_id: str, version: int, *, for_media: bool = False) -> ReportBundle:
+        """One version of a case's report, the latest when 0; see `CasesClient.report`.
+
+        The caller is part of the key: nothing crosses sites, and everybody's first look stands in the audit.
+        """
+        key = (caller.site_id, caller.actor, case_id, version, for_media)
         known = self._kept.get(key)
         if known and (version or time.monotonic() - known[0] < _KEPT_LATEST_S):
             self._kept.move_to_end(key)
             return known[1]
-        bundle = await self._cases.report(caller, case_id, version)
+        bundle = await self._cases.report(caller, case_id, version, for_media=for_media)
         self._kept[key] = (time.monotonic(), bundle)
         while len(self._kept) > _KEPT_REPORTS:
             self._kept.popitem(last=False)

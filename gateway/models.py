@@ -24,18 +24,22 @@ from schemas.recording import Box, ObjectRef, Recording, SourceFile, Tri
 
 Text = Annotated[str, Field(max_length=400)]
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
-_LINKS = ("events", "cancel", "retry", "rerun", "deliveries")
+_LINKS = ("events", "cancel", "retry", "rerun", "deliveries", "tests", "interventions", "reads")
 
 
-class _In(BaseModel):
+class RequestModel(BaseModel):
+    """What a client sends: nothing unknown is taken, and no error quotes a value."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class _Out(BaseModel):
+class ResponseModel(BaseModel):
+    """What a client gets."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class SubjectIn(_In):
+class SubjectIn(RequestModel):
     """The patient as the hospital names them."""
 
     identifier: Identifier = Field(description="Medical record number.", examples=["MRN-0815"])
@@ -58,7 +62,7 @@ class SubjectIn(_In):
         return text
 
 
-class OrderIn(_In):
+class OrderIn(RequestModel):
     """The hospital order that asks for the reading."""
 
     identifier: Identifier = Field(description="Placer order number.", examples=["ORD-4711"])
@@ -66,7 +70,7 @@ class OrderIn(_In):
     encounter: Text = ""
 
 
-class ContextIn(_In):
+class ContextIn(RequestModel):
     """What the history says. Engines that judge signs never see it."""
 
     version: int = Field(1, ge=1)
@@ -85,7 +89,7 @@ class ContextIn(_In):
     suspected_spasms: bool = False
 
 
-class RecordingIn(_In):
+class RecordingIn(RequestModel):
     """One recording: the upload(s) it consists of and what is known about it."""
 
     upload_id: str | None = Field(
@@ -116,7 +120,7 @@ class RecordingIn(_In):
         )
 
 
-class CaseIn(_In):
+class CaseIn(RequestModel):
     """One reading task over one or more recordings of one patient."""
 
     subject: SubjectIn
@@ -136,7 +140,7 @@ class CaseIn(_In):
         )
 
 
-class UploadOut(_Out):
+class UploadOut(ResponseModel):
     """How far an upload is."""
 
     id: str
@@ -159,7 +163,7 @@ class UploadOut(_Out):
         )
 
 
-class StepOut(_Out):
+class StepOut(ResponseModel):
     """How far a step has come."""
 
     name: StepName
@@ -174,7 +178,7 @@ class StepOut(_Out):
     elapsed_s: float = Field(description="Seconds since it started, or that it took.")
 
 
-class RecordingOut(_Out):
+class RecordingOut(ResponseModel):
     """One recording of a case."""
 
     id: str
@@ -186,7 +190,7 @@ class RecordingOut(_Out):
     video: str = Field(description="Path of the playable copy; ?source=original gives the file as sent.")
 
 
-class ReportLinks(_Out):
+class ReportLinks(ResponseModel):
     """Where the latest report is."""
 
     id: str
@@ -197,7 +201,7 @@ class ReportLinks(_Out):
     fhir: str
 
 
-class CaseOut(_Out):
+class CaseOut(ResponseModel):
     """One reading task over one or more recordings of one patient."""
 
     id: str
@@ -235,7 +239,7 @@ class CaseOut(_Out):
         )
 
 
-class CaseViewOut(_Out):
+class CaseViewOut(ResponseModel):
     """A case and how far its latest run is."""
 
     case: CaseOut
@@ -247,14 +251,14 @@ class CaseViewOut(_Out):
         return cls(case=CaseOut.of(view.case), steps=steps)
 
 
-class CasePage(_Out):
+class CasePage(ResponseModel):
     """Cases, newest first."""
 
     cases: tuple[CaseOut, ...]
     next_page_token: str = Field(description="Empty on the last page.")
 
 
-class DeliveryOut(_Out):
+class DeliveryOut(ResponseModel):
     """One report version on its way to one destination."""
 
     id: str

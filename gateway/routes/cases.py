@@ -6,15 +6,13 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 
 from gateway.auth import Identity, requires
+from gateway.bodies import parse, schema_of, small_body
 from gateway.cases import CaseView
 from gateway.context import Context, Parts
 from gateway.models import PROBLEMS, CaseIn, CaseOut, CasePage, CaseViewOut, DeliveryOut
-from gateway.problems import HttpError
 from gateway.routes.events import case_events
 from gateway.uploads.multipart import receive_case
 from gateway.uploads.shelf import Upload
@@ -39,7 +37,6 @@ RequestId = Annotated[
     ),
 ]
 
-_JSON_MAX_BYTES = 1024**2
 _EXAMPLE = {
     "subject": {"identifier": "MRN-0815", "family": "Sample", "given": "Kim"},
     "order": {"identifier": "ORD-4711"},
@@ -52,7 +49,7 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": CaseIn.model_json_schema(ref_template="#/components/schemas/{model}"),
+                "schema": schema_of(CaseIn),
                 "example": _EXAMPLE,
             },
             "multipart/form-data": {
@@ -97,7 +94,7 @@ async def create(
     if kind == "multipart/form-data":
         wanted, uploads = await receive_case(request, parts.shelf, caller, parts.settings.multipart_max_bytes)
     elif kind == "application/json":
-        wanted = _parse(await _small_body(request))
+        wanted = parse(CaseIn, await small_body(request))
         uploads = await _named_uploads(wanted, parts, caller)
     else:
         raise UnsupportedMediaError("Content-Type must be application/json or multipart/form-data.")
@@ -155,24 +152,6 @@ async def deliveries(case_id: str, parts: Parts, caller: Reader) -> list[Deliver
     return [DeliveryOut.of(view) for view in await parts.cases.deliveries(caller, case_id)]
 
 
-async def _small_body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _JSON_MAX_BYTES:
-            raise HttpError(413, "too-large", f"The JSON may have at most {_JSON_MAX_BYTES} bytes.")
-    return bytes(body)
-
-
-def _parse(body: bytes) -> CaseIn:
-    try:
-        return CaseIn.model_validate_json(body)
-    except ValidationError as exc:
-        raise RequestValidationError(
-            exc.errors(include_input=False, include_context=False, include_url=False)
-        ) from None
-
-
 async def _named_uploads(wanted: CaseIn, parts: Context, caller: Identity) -> list[Upload]:
     """The completed uploads that a request names. An upload whose completion was interrupted is completed now."""
     uploads = []
@@ -189,14 +168,8 @@ async def _named_uploads(wanted: CaseIn, parts: Context, caller: Identity) -> li
 async def _open(
     wanted: CaseIn, uploads: list[Upload], parts: Context, caller: Identity, request_id: str
 ) -> tuple[CaseView, bool]:
-    """Opens the case. Objects are marked as offered first, so that a crash after it can never delete a case's video."""
-    for upload in uploads:
-        parts.shelf.offer(upload, taken=True)
+    """Opens the case. What becomes of an object that no case takes is decided where cases are known, not here."""
     objects = tuple(upload.object for upload in uploads if upload.object)
     view, existed = await parts.cases.create(caller, request_id, wanted.to_domain(objects))
     await failpoints.hit_aio("gateway.upload.committed_before_ring")
-    held = {file.object.uri for recording in view.case.recordings for file in recording.files}
-    for upload in uploads:
-        if upload.object and upload.object.uri not in held:
-            parts.shelf.offer(upload, taken=False)
     return view, existed

@@ -66,7 +66,7 @@ async def _original(parts: Context, caller: Identity, case_id: str, recording_id
 
 
 async def _intake(parts: Context, caller: Identity, case_id: str, recording_id: str) -> IntakeResult:
-    bundle = await parts.reports.get(caller, case_id, 0)
+    bundle = await parts.reports.get(caller, case_id, 0, for_media=True)
     ids = [item.recording.id for item in bundle.files.report.recordings]
     if recording_id not in ids:
         raise NotFoundError("There is no such recording in this case's report.")

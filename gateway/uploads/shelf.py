@@ -49,8 +49,8 @@ class Upload:
     """Digest that the client declared, if it did; checked on completion."""
     object: ObjectRef | None = None
     """Where it lies once complete."""
-    offered: bool = False
-    """It was named in a request for a case and may belong to one: never delete its object."""
+    discarded: bool = False
+    """Nobody wants it any more; its object waits to be given to cases, which knows whether a case has it."""
 
 
 class Shelf:
@@ -81,7 +81,7 @@ class Shelf:
     def find(self, owner: Identity, uid: str) -> Upload:
         """One of the caller's uploads; `NotFoundError` for everybody else's."""
         upload = self.read(uid)
-        if upload is None or (upload.site_id, upload.actor) != (owner.site_id, owner.actor):
+        if upload is None or upload.discarded or (upload.site_id, upload.actor) != (owner.site_id, owner.actor):
             raise NotFoundError("There is no such upload.")
         return upload
 
@@ -100,7 +100,7 @@ class Shelf:
         """
         async with self._locks[uid]:
             upload = self.read(uid)
-            if upload is None:
+            if upload is None or upload.discarded:
                 raise NotFoundError("There is no such upload.")
             return upload if upload.object else await asyncio.to_thread(self._store_it, upload)
 
@@ -126,18 +126,20 @@ class Shelf:
         path.unlink()
         return done
 
-    def offer(self, upload: Upload, *, taken: bool) -> None:
-        """Notes, before a case is asked for, that the object may become part of it; and afterwards, if it did not."""
-        self.write(replace(upload, offered=taken))
-
     def remove(self, upload: Upload) -> None:
-        """Deletes an upload, and its object unless a case may hold it."""
-        if upload.object and not upload.offered:
-            self._store.delete(upload.object.uri)
-        self.forget(upload.id)
+        """Deletes an upload. A stored object stays until it was given away: only cases knows whether a case has it."""
+        if upload.object is None:
+            self.forget(upload.id)
+        else:
+            self.write(replace(upload, discarded=True))
+
+    def discarded(self) -> list[Upload]:
+        """Removed uploads whose objects were not given away yet; `forget` them afterwards."""
+        records = (self.read(path.stem) for path in sorted(self.folder.glob("*.record")))
+        return [upload for upload in records if upload and upload.discarded]
 
     def sweep(self, now_s: float | None = None) -> int:
-        """Deletes uploads on which nothing happened for the expiry time; gives how many. `now_s` is a Unix time."""
+        """Removes uploads on which nothing happened for the expiry time; gives how many. `now_s` is a Unix time."""
         before = (time.time() if now_s is None else now_s) - self._expiry_s
         removed = 0
         for uid in sorted({path.name.split(".")[0] for path in self.folder.iterdir() if path.is_file()}):
@@ -163,7 +165,8 @@ class Shelf:
             return None
         plain = json.loads(path.read_text(encoding="utf-8"))
         plain["object"] = ObjectRef(**plain["object"]) if plain["object"] else None
-        return Upload(**plain)
+        known = Upload.__dataclass_fields__  # a record of another version may hold more
+        return Upload(**{name: value for name, value in plain.items() if name in known})
 
     def write(self, upload: Upload) -> None:
         """Keeps a record; whole or not at all."""

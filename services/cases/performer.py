@@ -32,7 +32,7 @@ from schemas.errors import (
 )
 from services.cases import calls
 from services.cases.settings import CasesSettings
-from services.cases.store import cases, results, runs, steps, sweep
+from services.cases.store import cases, entries, results, runs, steps, sweep
 from services.cases.store.database import Database
 from services.cases.store.steps import Claim
 from services.runtime import failpoints, logs, telemetry
@@ -128,9 +128,9 @@ class Performer:
             found = results.of_run(connection, held.run_id)
             if held.name is not StepName.REPORT:
                 return calls.Known(case, found)
-            tests, interventions, reads = results.entered(connection, held.case_id)
+            entered = entries.of_case(connection, held.case_id)
             edition = results.edition(connection, held.run_id)
-            return calls.Known(case, found, edition, tests, interventions, reads)
+            return calls.Known(case, found, edition, entered.tests, entered.interventions, entered.reads)
 
     def _call(self, attempt: _Attempt, request: Message, deadline_s: float) -> Message:
         stream = stream_call(self._method(attempt.held.name), request, timeout_s=deadline_s)

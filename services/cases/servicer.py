@@ -14,16 +14,18 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
+from google.protobuf.message import Message
 from ictogram.cases.v1 import cases_pb2 as pb
-from ictogram.model.v1 import case_pb2, recording_pb2, report_pb2
+from ictogram.model.v1 import case_pb2, recording_pb2, report_pb2, semiology_pb2
 
 from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientContext, Priority, Subject
 from schemas.errors import IctogramError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
-from schemas.recording import Recording
+from schemas.recording import ObjectRef, Recording
+from schemas.semiology import Episode, Intervention, Test
 from services.cases import machine
 from services.cases.background import unobserved
 from services.cases.settings import CasesSettings
-from services.cases.store import cases, outbox, requests, results, runs
+from services.cases.store import cases, entries, garbage, outbox, requests, results, runs
 from services.cases.store.cases import CaseView, NewCase
 from services.cases.store.database import Connection, Database
 from services.cases.watch import CaseNews
@@ -32,6 +34,7 @@ from services.runtime.convert import enum_prefix, from_proto, to_proto
 from services.runtime.errors import trace_details
 
 ValueT = TypeVar("ValueT")
+MessageT = TypeVar("MessageT", bound=Message)
 MOST_ROWS = 200
 USUAL_ROWS = 50
 _SITE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
@@ -129,7 +132,8 @@ class CasesServicer:
             cases.load(connection, request.case_id)
             return results.report_of(connection, request.case_id, request.version)
 
-        files, intakes = await self._audited("GetReport", request.caller, request.case_id, read)
+        method = "GetMedia" if request.for_media else "GetReport"
+        files, intakes = await self._audited(method, request.caller, request.case_id, read)
         return pb.GetReportResponse(**_report(files, intakes))
 
     async def ListDeliveries(self, request: pb.GetCaseRequest, _context: Any) -> pb.ListDeliveriesResponse:  # noqa: N802
@@ -140,6 +144,66 @@ class CasesServicer:
 
         found = await self._audited("ListDeliveries", request.caller, request.case_id, read)
         return pb.ListDeliveriesResponse(deliveries=[to_proto(row, pb.Delivery) for row in found])
+
+    async def ListEntries(self, request: pb.GetCaseRequest, _context: Any) -> pb.Entries:  # noqa: N802
+        def read(connection: Connection) -> entries.Entries:
+            _known_id(request.case_id)
+            cases.load(connection, request.case_id)
+            return entries.of_case(connection, request.case_id, request.caller.actor)
+
+        found = await self._audited("ListEntries", request.caller, request.case_id, read)
+        return to_proto(found, pb.Entries)
+
+    async def AddTest(self, request: pb.AddTestRequest, _context: Any) -> semiology_pb2.Test:  # noqa: N802
+        new = from_proto(request.test, Test)
+        return await self._enter(
+            "AddTest", request, "submitter", semiology_pb2.Test,
+            lambda connection: entries.add_test(connection, request.case_id, new),
+        )  # fmt: skip
+
+    async def AddIntervention(  # noqa: N802
+        self, request: pb.AddInterventionRequest, _context: Any
+    ) -> semiology_pb2.Intervention:
+        new = from_proto(request.intervention, Intervention)
+        return await self._enter(
+            "AddIntervention", request, "submitter", semiology_pb2.Intervention,
+            lambda connection: entries.add_intervention(connection, request.case_id, new),
+        )  # fmt: skip
+
+    async def StartRead(self, request: pb.StartReadRequest, _context: Any) -> semiology_pb2.Read:  # noqa: N802
+        opening = entries.Opening(
+            request.caller.actor,
+            request.role,
+            request.blinded_to_ai,
+            request.blinded_to_eeg,
+            request.blinded_to_history,
+        )
+        return await self._enter(
+            "StartRead", request, "reader", semiology_pb2.Read,
+            lambda connection: entries.start_read(connection, request.case_id, opening),
+        )  # fmt: skip
+
+    async def SaveRead(self, request: pb.SaveReadRequest, _context: Any) -> semiology_pb2.Read:  # noqa: N802
+        marks = tuple(from_proto(episode, Episode) for episode in request.episodes)
+        case_id, reader, read_id = request.case_id, request.caller.actor, request.read_id
+        return await self._enter(
+            "SaveRead", request, "reader", semiology_pb2.Read,
+            lambda connection: entries.save_read(connection, case_id, reader, read_id, marks, close=request.close),
+        )  # fmt: skip
+
+    async def ReleaseObject(  # noqa: N802
+        self, request: pb.ReleaseObjectRequest, _context: Any
+    ) -> pb.ReleaseObjectResponse:
+        ref, site_id = from_proto(request.object, ObjectRef), request.caller.site_id
+        asked = requests.mutation("ReleaseObject", request)
+
+        def release(connection: Connection) -> None:
+            if requests.begin(connection, asked) is None:
+                garbage.release(connection, site_id, ref)
+                requests.answer(connection, asked, b"{}")
+
+        await self._audited("ReleaseObject", request.caller, None, release)
+        return pb.ReleaseObjectResponse()
 
     async def ClaimDelivery(self, request: pb.ClaimDeliveryRequest, _context: Any) -> pb.ClaimDeliveryResponse:  # noqa: N802
         _known_id(request.delivery_id, "delivery")
@@ -224,6 +288,25 @@ class CasesServicer:
 
         view = await self._audited(method, request.caller, request.case_id, act)
         return to_proto(view, pb.CaseView)
+
+    async def _enter(
+        self, method: str, request: Any, role: str, answer: type[MessageT], change: Callable[[Connection], Any]
+    ) -> MessageT:
+        """A mutation that leaves one entry of a case: made once per request id, answered with what was entered then."""
+        asked = requests.mutation(method, request)
+
+        def enter(connection: Connection) -> MessageT:
+            _known_id(request.case_id)
+            if not {role, "admin"} & set(request.caller.roles):
+                raise PermissionDeniedError(f"this needs the role {role}")
+            earlier = requests.begin(connection, asked)
+            if earlier is not None:
+                return answer.FromString(earlier)
+            entered = to_proto(change(connection), answer)
+            requests.answer(connection, asked, entered.SerializeToString())
+            return entered
+
+        return await self._audited(method, request.caller, request.case_id, enter)
 
     async def _audited(
         self,

@@ -33,7 +33,7 @@ READING_METHODS: dict[str, tuple[str, ...]] = {
         f"ictogram.{name}.v1.{name.capitalize()}Service": ("GetInfo",)
         for name in ("intake", "segmentation", "semiology", "localization", "report", "monitoring")
     },
-    "ictogram.cases.v1.CasesService": ("GetCase", "ListCases", "GetReport", "ListDeliveries"),
+    "ictogram.cases.v1.CasesService": ("GetCase", "ListCases", "GetReport", "ListDeliveries", "ListEntries"),
 }
 """Unary methods that change nothing, by service: the only ones that may be repeated."""
 

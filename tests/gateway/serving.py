@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from ictogram.cases.v1 import cases_pb2 as pb
 from ictogram.cases.v1 import cases_pb2_grpc
-from ictogram.model.v1 import case_pb2, recording_pb2, report_pb2
+from ictogram.model.v1 import case_pb2, recording_pb2, report_pb2, semiology_pb2
 
 from gateway.app import _Server, create_app
 from gateway.cases import CaseView, DeliveryView
@@ -43,6 +43,8 @@ class FakeCases(cases_pb2_grpc.CasesServiceServicer):
     reports: dict[str, tuple[ReportFiles, tuple[IntakeResult, ...]]] = field(default_factory=dict)
     deliveries: dict[str, list[DeliveryView]] = field(default_factory=dict)
     requests: list[Any] = field(default_factory=list)
+    entries: pb.Entries = field(default_factory=pb.Entries)
+    released: list[tuple[str, str]] = field(default_factory=list)
     watchers: int = 0
     fault: Exception | None = None
     changed: asyncio.Condition | None = None
@@ -127,6 +129,53 @@ class FakeCases(cases_pb2_grpc.CasesServiceServicer):
         self._enter(request)
         rows = self.deliveries.get(self._mine(request), [])
         return pb.ListDeliveriesResponse(deliveries=[to_proto(row, pb.Delivery) for row in rows])
+
+    async def ListEntries(self, request: pb.GetCaseRequest, context: Any) -> pb.Entries:  # noqa: N802
+        self._enter(request)
+        self._mine(request)
+        return self.entries
+
+    async def AddTest(self, request: pb.AddTestRequest, context: Any) -> semiology_pb2.Test:  # noqa: N802
+        self._enter(request)
+        self._mine(request)
+        request.test.id = f"t{len(self.entries.tests) + 1}"
+        self.entries.tests.append(request.test)
+        return request.test
+
+    async def AddIntervention(  # noqa: N802
+        self, request: pb.AddInterventionRequest, context: Any
+    ) -> semiology_pb2.Intervention:
+        self._enter(request)
+        self._mine(request)
+        request.intervention.id = f"i{len(self.entries.interventions) + 1}"
+        self.entries.interventions.append(request.intervention)
+        return request.intervention
+
+    async def StartRead(self, request: pb.StartReadRequest, context: Any) -> semiology_pb2.Read:  # noqa: N802
+        self._enter(request)
+        self._mine(request)
+        self.entries.reads.add(
+            id="read1", reader=request.caller.actor, role=request.role, blinded_to_ai=request.blinded_to_ai
+        )
+        return self.entries.reads[-1]
+
+    async def SaveRead(self, request: pb.SaveReadRequest, context: Any) -> semiology_pb2.Read:  # noqa: N802
+        self._enter(request)
+        self._mine(request)
+        read = self.entries.reads[-1]
+        if read.finished_at:
+            raise StateConflictError("read1 is closed")
+        read.finished_at = "2026-01-01T00:00:00Z" if request.close else ""
+        del read.episodes[:]
+        read.episodes.extend(request.episodes)
+        return read
+
+    async def ReleaseObject(  # noqa: N802
+        self, request: pb.ReleaseObjectRequest, context: Any
+    ) -> pb.ReleaseObjectResponse:
+        self._enter(request)
+        self.released.append((request.caller.site_id, request.object.uri))
+        return pb.ReleaseObjectResponse()
 
     async def update(self, case_id: str, **changes: Any) -> None:
         """Changes a case and tells the watchers."""

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.app import sweep_uploads
 from schemas.case import CaseStatus
 from schemas.errors import AlreadyExistsError, BusyError, StorageFullError, UnavailableError
 from tests.gateway.serving import MP4, Gateway, upload
@@ -57,25 +58,33 @@ def test_everything_said_reaches_cases(gateway: Gateway, http: httpx.Client) -> 
 
 def test_same_content_for_the_same_order_is_the_same_case(gateway: Gateway, http: httpx.Client) -> None:
     first = http.post("/cases", json=body(upload(http, MP4 + b"same")))
-    second_upload = upload(http, MP4 + b"same")
-    again = http.post("/cases", json=body(second_upload))
+    again = http.post("/cases", json=body(upload(http, MP4 + b"same")))
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["case"]["id"] == again.json()["case"]["id"]
-    shelf = gateway.app.state.context.shelf
-    assert not shelf.read(second_upload).offered, "the doubled object belongs to no case and may expire"
 
 
-def test_an_object_that_a_case_may_hold_is_never_deleted(gateway: Gateway, http: httpx.Client) -> None:
-    taken = upload(http, MP4 + b"taken")
+def test_a_stored_upload_is_given_to_cases_which_knows_whether_a_case_has_it(
+    gateway: Gateway, http: httpx.Client
+) -> None:
+    taken, free = upload(http, MP4 + b"taken"), upload(http, MP4 + b"free")
     assert http.post("/cases", json=body(taken)).status_code == 201
-    unsure = upload(http, MP4 + b"unsure")
+    context = gateway.app.state.context
+    uris = {uid: context.shelf.read(uid).object.uri for uid in (taken, free)}
+    assert http.delete(f"/uploads/{free}", headers={"Tus-Resumable": "1.0.0"}).status_code == 204
+    assert http.get(f"/uploads/{free}").status_code == 404
+    assert http.post("/cases", json=body(free)).status_code == 404
+    gateway.cases.released.clear()
+
     gateway.cases.fault = UnavailableError()
-    assert http.post("/cases", json=body(unsure)).status_code == 503
-    free = upload(http, MP4 + b"free")
-    shelf = gateway.app.state.context.shelf
-    uris = {uid: shelf.read(uid).object.uri for uid in (taken, unsure, free)}
-    shelf.sweep(2e10)
-    assert {uid: gateway.store.exists(uri) for uid, uri in uris.items()} == {taken: True, unsure: True, free: False}
+    with pytest.raises(UnavailableError):
+        gateway.loop.run(sweep_uploads(context, 2e10))
+    assert context.shelf.read(free) is not None, "it is given away at the next sweep"
+    gateway.cases.fault = None
+    gateway.loop.run(sweep_uploads(context, 2e10))
+
+    assert {("local", uri) for uri in uris.values()} <= set(gateway.cases.released)
+    assert (context.shelf.read(taken), context.shelf.read(free)) == (None, None)
+    assert all(gateway.store.exists(uri) for uri in uris.values()), "only cases deletes what is stored"
 
 
 def test_interrupted_completion_is_made_good_by_the_case(gateway: Gateway, http: httpx.Client) -> None:

@@ -257,9 +257,9 @@ def test_disk_that_is_full_when_a_case_is_opened(
     """The record of an upload cannot be written; nothing is lost, and the same request works later."""
     import errno
 
-    location = create(http, len(MP4))
-    assert http.patch(location, content=MP4, headers={**PATCH, "Upload-Offset": "0"}).status_code == 204
-    body = {"recordings": [{"upload_id": location.rsplit("/", 1)[-1]}], "subject": {"identifier": "P"}}
+    upload_id = create(http, len(MP4)).rsplit("/", 1)[-1]
+    gateway.app.state.context.shelf.data_path(upload_id).write_bytes(MP4)  # all bytes are here, but not stored yet
+    body = {"recordings": [{"upload_id": upload_id}], "subject": {"identifier": "P"}}
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "full")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from google.protobuf.message import Message
 from ictogram.model.v1 import recording_pb2, report_pb2, segmentation_pb2, semiology_pb2
@@ -15,7 +14,6 @@ from schemas.case import StepName
 from schemas.errors import NotFoundError
 from schemas.recording import RecordingFacts
 from schemas.report import LocalizationResult
-from schemas.semiology import Intervention, Read, Test
 from services.cases.settings import Destination
 from services.cases.store import objects, outbox, projection, runs, steps
 from services.cases.store.database import Connection
@@ -206,36 +204,3 @@ def report_of(connection: Connection, case_id: str, version: int) -> tuple[bytes
         (row["run_id"],),
     )
     return bytes(row["content"]), [bytes(intake["content"]) for intake in intakes]
-
-
-def entered(
-    connection: Connection, case_id: str
-) -> tuple[tuple[Test, ...], tuple[Intervention, ...], tuple[Read, ...]]:
-    """What people entered for a case: tests, interventions, reads."""
-    tests = connection.execute(
-        "SELECT id, recording_id, kind, at_lo_s, at_hi_s, prompt, response, entered_by FROM test"
-        " WHERE case_id = %s ORDER BY at_lo_s, id",
-        (case_id,),
-    )
-    interventions = connection.execute(
-        "SELECT id, recording_id, kind, at_lo_s, at_hi_s, entered_by FROM intervention"
-        " WHERE case_id = %s ORDER BY at_lo_s, id",
-        (case_id,),
-    )
-    reads = connection.execute(
-        "SELECT id, reader, role, blinded_to_ai, blinded_to_eeg, blinded_to_history, started_at, finished_at, episodes"
-        ' FROM "read" WHERE case_id = %s ORDER BY started_at, id',
-        (case_id,),
-    )
-    return (
-        tuple(convert.from_plain(Test, _with_interval(row)) for row in tests),
-        tuple(convert.from_plain(Intervention, _with_interval(row)) for row in interventions),
-        tuple(convert.from_plain(Read, row) for row in reads),
-    )
-
-
-def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: value for name, value in row.items() if not name.startswith("at_")},
-        "at_s": (row["at_lo_s"], row["at_hi_s"]),
-    }

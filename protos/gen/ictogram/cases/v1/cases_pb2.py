@@ -25,49 +25,64 @@ _sym_db = _symbol_database.Default()
 from ictogram.model.v1 import case_pb2 as ictogram_dot_model_dot_v1_dot_case__pb2
 from ictogram.model.v1 import recording_pb2 as ictogram_dot_model_dot_v1_dot_recording__pb2
 from ictogram.model.v1 import report_pb2 as ictogram_dot_model_dot_v1_dot_report__pb2
+from ictogram.model.v1 import semiology_pb2 as ictogram_dot_model_dot_v1_dot_semiology__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dictogram/cases/v1/cases.proto\x12\x11ictogram.cases.v1\x1a\x1cictogram/model/v1/case.proto\x1a!ictogram/model/v1/recording.proto\x1a\x1eictogram/model/v1/report.proto\"7\n\x06\x43\x61ller\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\r\n\x05roles\x18\x03 \x03(\t\"\xc8\x02\n\x11\x43reateCaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12+\n\x07subject\x18\x03 \x01(\x0b\x32\x1a.ictogram.model.v1.Subject\x12*\n\x05order\x18\x04 \x01(\x0b\x32\x1b.ictogram.model.v1.OrderRef\x12:\n\x0fpatient_context\x18\x05 \x01(\x0b\x32!.ictogram.model.v1.PatientContext\x12\x30\n\nrecordings\x18\x06 \x03(\x0b\x32\x1c.ictogram.model.v1.Recording\x12-\n\x08priority\x18\x07 \x01(\x0e\x32\x1b.ictogram.model.v1.Priority\"X\n\x12\x43reateCaseResponse\x12)\n\x04view\x18\x01 \x01(\x0b\x32\x1b.ictogram.cases.v1.CaseView\x12\x17\n\x0f\x61lready_existed\x18\x02 \x01(\x08\"L\n\x0eGetCaseRequest\x12)\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\"^\n\x08\x43\x61seView\x12%\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x17.ictogram.model.v1.Case\x12+\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.ictogram.model.v1.StepState\"\x95\x01\n\x10ListCasesRequest\x12)\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x08statuses\x18\x04 \x03(\x0e\x32\x1d.ictogram.model.v1.CaseStatus\"T\n\x11ListCasesResponse\x12&\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x17.ictogram.model.v1.Case\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"c\n\x11\x43\x61seActionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\"_\n\x10GetReportRequest\x12)\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"t\n\x11GetReportResponse\x12-\n\x05\x66iles\x18\x01 \x01(\x0b\x32\x1e.ictogram.model.v1.ReportFiles\x12\x30\n\x07intakes\x18\x02 \x03(\x0b\x32\x1f.ictogram.model.v1.IntakeResult\"I\n\x16ListDeliveriesResponse\x12/\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1b.ictogram.cases.v1.Delivery\"\xfa\x01\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x11\n\treport_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x16\n\x0e\x64\x65stination_id\x18\x05 \x01(\t\x12\x31\n\x06status\x18\x06 \x01(\x0e\x32!.ictogram.model.v1.DeliveryStatus\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\x12\n\nerror_code\x18\x08 \x01(\t\x12\x15\n\rerror_message\x18\t \x01(\t\x12\x0f\n\x07receipt\x18\n \x01(\t\x12\x14\n\x0c\x64\x65livered_at\x18\x0b \x01(\t\"+\n\x14\x43laimDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"\x82\x02\n\x15\x43laimDeliveryResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12-\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x1b.ictogram.cases.v1.Delivery\x12\x0f\n\x07site_id\x18\x03 \x01(\t\x12\x13\n\x0blease_token\x18\x04 \x01(\t\x12\x0f\n\x07lease_s\x18\x05 \x01(\x01\x12-\n\x05\x66iles\x18\x06 \x01(\x0b\x32\x1e.ictogram.model.v1.ReportFiles\x12\x30\n\x07intakes\x18\x07 \x03(\x0b\x32\x1f.ictogram.model.v1.IntakeResult\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\"@\n\x14\x44\x65liveryLeaseRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\t\"(\n\x15\x44\x65liveryLeaseResponse\x12\x0f\n\x07lease_s\x18\x01 \x01(\x01\"\xb0\x01\n\x15\x46inishDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.ictogram.model.v1.DeliveryStatus\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x15\n\rerror_message\x18\x05 \x01(\t\x12\x0f\n\x07receipt\x18\x06 \x01(\t2\x9d\t\n\x0c\x43\x61sesService\x12Y\n\nCreateCase\x12$.ictogram.cases.v1.CreateCaseRequest\x1a%.ictogram.cases.v1.CreateCaseResponse\x12I\n\x07GetCase\x12!.ictogram.cases.v1.GetCaseRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12V\n\tListCases\x12#.ictogram.cases.v1.ListCasesRequest\x1a$.ictogram.cases.v1.ListCasesResponse\x12M\n\tWatchCase\x12!.ictogram.cases.v1.GetCaseRequest\x1a\x1b.ictogram.cases.v1.CaseView0\x01\x12O\n\nCancelCase\x12$.ictogram.cases.v1.CaseActionRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12N\n\tRetryCase\x12$.ictogram.cases.v1.CaseActionRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12N\n\tRerunCase\x12$.ictogram.cases.v1.CaseActionRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12V\n\tGetReport\x12#.ictogram.cases.v1.GetReportRequest\x1a$.ictogram.cases.v1.GetReportResponse\x12^\n\x0eListDeliveries\x12!.ictogram.cases.v1.GetCaseRequest\x1a).ictogram.cases.v1.ListDeliveriesResponse\x12\x62\n\rClaimDelivery\x12\'.ictogram.cases.v1.ClaimDeliveryRequest\x1a(.ictogram.cases.v1.ClaimDeliveryResponse\x12i\n\x14StartDeliveryAttempt\x12\'.ictogram.cases.v1.DeliveryLeaseRequest\x1a(.ictogram.cases.v1.DeliveryLeaseResponse\x12\x62\n\rRenewDelivery\x12\'.ictogram.cases.v1.DeliveryLeaseRequest\x1a(.ictogram.cases.v1.DeliveryLeaseResponse\x12\x64\n\x0e\x46inishDelivery\x12(.ictogram.cases.v1.FinishDeliveryRequest\x1a(.ictogram.cases.v1.DeliveryLeaseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dictogram/cases/v1/cases.proto\x12\x11ictogram.cases.v1\x1a\x1cictogram/model/v1/case.proto\x1a!ictogram/model/v1/recording.proto\x1a\x1eictogram/model/v1/report.proto\x1a!ictogram/model/v1/semiology.proto\"7\n\x06\x43\x61ller\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\r\n\x05roles\x18\x03 \x03(\t\"\xc8\x02\n\x11\x43reateCaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12+\n\x07subject\x18\x03 \x01(\x0b\x32\x1a.ictogram.model.v1.Subject\x12*\n\x05order\x18\x04 \x01(\x0b\x32\x1b.ictogram.model.v1.OrderRef\x12:\n\x0fpatient_context\x18\x05 \x01(\x0b\x32!.ictogram.model.v1.PatientContext\x12\x30\n\nrecordings\x18\x06 \x03(\x0b\x32\x1c.ictogram.model.v1.Recording\x12-\n\x08priority\x18\x07 \x01(\x0e\x32\x1b.ictogram.model.v1.Priority\"X\n\x12\x43reateCaseResponse\x12)\n\x04view\x18\x01 \x01(\x0b\x32\x1b.ictogram.cases.v1.CaseView\x12\x17\n\x0f\x61lready_existed\x18\x02 \x01(\x08\"L\n\x0eGetCaseRequest\x12)\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\"^\n\x08\x43\x61seView\x12%\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x17.ictogram.model.v1.Case\x12+\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.ictogram.model.v1.StepState\"\x95\x01\n\x10ListCasesRequest\x12)\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x08statuses\x18\x04 \x03(\x0e\x32\x1d.ictogram.model.v1.CaseStatus\"T\n\x11ListCasesResponse\x12&\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x17.ictogram.model.v1.Case\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"c\n\x11\x43\x61seActionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\"r\n\x10GetReportRequest\x12)\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x11\n\tfor_media\x18\x04 \x01(\x08\"t\n\x11GetReportResponse\x12-\n\x05\x66iles\x18\x01 \x01(\x0b\x32\x1e.ictogram.model.v1.ReportFiles\x12\x30\n\x07intakes\x18\x02 \x03(\x0b\x32\x1f.ictogram.model.v1.IntakeResult\"I\n\x16ListDeliveriesResponse\x12/\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1b.ictogram.cases.v1.Delivery\"\xfa\x01\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x11\n\treport_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x16\n\x0e\x64\x65stination_id\x18\x05 \x01(\t\x12\x31\n\x06status\x18\x06 \x01(\x0e\x32!.ictogram.model.v1.DeliveryStatus\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\x12\n\nerror_code\x18\x08 \x01(\t\x12\x15\n\rerror_message\x18\t \x01(\t\x12\x0f\n\x07receipt\x18\n \x01(\t\x12\x14\n\x0c\x64\x65livered_at\x18\x0b \x01(\t\"+\n\x14\x43laimDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"\x82\x02\n\x15\x43laimDeliveryResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12-\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x1b.ictogram.cases.v1.Delivery\x12\x0f\n\x07site_id\x18\x03 \x01(\t\x12\x13\n\x0blease_token\x18\x04 \x01(\t\x12\x0f\n\x07lease_s\x18\x05 \x01(\x01\x12-\n\x05\x66iles\x18\x06 \x01(\x0b\x32\x1e.ictogram.model.v1.ReportFiles\x12\x30\n\x07intakes\x18\x07 \x03(\x0b\x32\x1f.ictogram.model.v1.IntakeResult\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\"@\n\x14\x44\x65liveryLeaseRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\t\"(\n\x15\x44\x65liveryLeaseResponse\x12\x0f\n\x07lease_s\x18\x01 \x01(\x01\"\xb0\x01\n\x15\x46inishDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.ictogram.model.v1.DeliveryStatus\x12\x12\n\nerror_code\x18\x04 \x01(\t\x12\x15\n\rerror_message\x18\x05 \x01(\t\x12\x0f\n\x07receipt\x18\x06 \x01(\t\"\x91\x01\n\x07\x45ntries\x12&\n\x05tests\x18\x01 \x03(\x0b\x32\x17.ictogram.model.v1.Test\x12\x36\n\rinterventions\x18\x02 \x03(\x0b\x32\x1f.ictogram.model.v1.Intervention\x12&\n\x05reads\x18\x03 \x03(\x0b\x32\x17.ictogram.model.v1.Read\"\x87\x01\n\x0e\x41\x64\x64TestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\x12%\n\x04test\x18\x04 \x01(\x0b\x32\x17.ictogram.model.v1.Test\"\x9f\x01\n\x16\x41\x64\x64InterventionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\x12\x35\n\x0cintervention\x18\x04 \x01(\x0b\x32\x1f.ictogram.model.v1.Intervention\"\xbb\x01\n\x10StartReadRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x15\n\rblinded_to_ai\x18\x05 \x01(\x08\x12\x16\n\x0e\x62linded_to_eeg\x18\x06 \x01(\x08\x12\x1a\n\x12\x62linded_to_history\x18\x07 \x01(\x08\"\xaf\x01\n\x0fSaveReadRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\x12\x0f\n\x07read_id\x18\x04 \x01(\t\x12,\n\x08\x65pisodes\x18\x05 \x03(\x0b\x32\x1a.ictogram.model.v1.Episode\x12\r\n\x05\x63lose\x18\x06 \x01(\x08\"\x83\x01\n\x14ReleaseObjectRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.ictogram.cases.v1.Caller\x12,\n\x06object\x18\x03 \x01(\x0b\x32\x1c.ictogram.model.v1.ObjectRef\"\x17\n\x15ReleaseObjectResponse2\x89\r\n\x0c\x43\x61sesService\x12Y\n\nCreateCase\x12$.ictogram.cases.v1.CreateCaseRequest\x1a%.ictogram.cases.v1.CreateCaseResponse\x12I\n\x07GetCase\x12!.ictogram.cases.v1.GetCaseRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12V\n\tListCases\x12#.ictogram.cases.v1.ListCasesRequest\x1a$.ictogram.cases.v1.ListCasesResponse\x12M\n\tWatchCase\x12!.ictogram.cases.v1.GetCaseRequest\x1a\x1b.ictogram.cases.v1.CaseView0\x01\x12O\n\nCancelCase\x12$.ictogram.cases.v1.CaseActionRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12N\n\tRetryCase\x12$.ictogram.cases.v1.CaseActionRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12N\n\tRerunCase\x12$.ictogram.cases.v1.CaseActionRequest\x1a\x1b.ictogram.cases.v1.CaseView\x12V\n\tGetReport\x12#.ictogram.cases.v1.GetReportRequest\x1a$.ictogram.cases.v1.GetReportResponse\x12^\n\x0eListDeliveries\x12!.ictogram.cases.v1.GetCaseRequest\x1a).ictogram.cases.v1.ListDeliveriesResponse\x12L\n\x0bListEntries\x12!.ictogram.cases.v1.GetCaseRequest\x1a\x1a.ictogram.cases.v1.Entries\x12\x45\n\x07\x41\x64\x64Test\x12!.ictogram.cases.v1.AddTestRequest\x1a\x17.ictogram.model.v1.Test\x12]\n\x0f\x41\x64\x64Intervention\x12).ictogram.cases.v1.AddInterventionRequest\x1a\x1f.ictogram.model.v1.Intervention\x12I\n\tStartRead\x12#.ictogram.cases.v1.StartReadRequest\x1a\x17.ictogram.model.v1.Read\x12G\n\x08SaveRead\x12\".ictogram.cases.v1.SaveReadRequest\x1a\x17.ictogram.model.v1.Read\x12\x62\n\rReleaseObject\x12\'.ictogram.cases.v1.ReleaseObjectRequest\x1a(.ictogram.cases.v1.ReleaseObjectResponse\x12\x62\n\rClaimDelivery\x12\'.ictogram.cases.v1.ClaimDeliveryRequest\x1a(.ictogram.cases.v1.ClaimDeliveryResponse\x12i\n\x14StartDeliveryAttempt\x12\'.ictogram.cases.v1.DeliveryLeaseRequest\x1a(.ictogram.cases.v1.DeliveryLeaseResponse\x12\x62\n\rRenewDelivery\x12\'.ictogram.cases.v1.DeliveryLeaseRequest\x1a(.ictogram.cases.v1.DeliveryLeaseResponse\x12\x64\n\x0e\x46inishDelivery\x12(.ictogram.cases.v1.FinishDeliveryRequest\x1a(.ictogram.cases.v1.DeliveryLeaseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ictogram.cases.v1.cases_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CALLER']._serialized_start=149
-  _globals['_CALLER']._serialized_end=204
-  _globals['_CREATECASEREQUEST']._serialized_start=207
-  _globals['_CREATECASEREQUEST']._serialized_end=535
-  _globals['_CREATECASERESPONSE']._serialized_start=537
-  _globals['_CREATECASERESPONSE']._serialized_end=625
-  _globals['_GETCASEREQUEST']._serialized_start=627
-  _globals['_GETCASEREQUEST']._serialized_end=703
-  _globals['_CASEVIEW']._serialized_start=705
-  _globals['_CASEVIEW']._serialized_end=799
-  _globals['_LISTCASESREQUEST']._serialized_start=802
-  _globals['_LISTCASESREQUEST']._serialized_end=951
-  _globals['_LISTCASESRESPONSE']._serialized_start=953
-  _globals['_LISTCASESRESPONSE']._serialized_end=1037
-  _globals['_CASEACTIONREQUEST']._serialized_start=1039
-  _globals['_CASEACTIONREQUEST']._serialized_end=1138
-  _globals['_GETREPORTREQUEST']._serialized_start=1140
-  _globals['_GETREPORTREQUEST']._serialized_end=1235
-  _globals['_GETREPORTRESPONSE']._serialized_start=1237
-  _globals['_GETREPORTRESPONSE']._serialized_end=1353
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1355
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1428
-  _globals['_DELIVERY']._serialized_start=1431
-  _globals['_DELIVERY']._serialized_end=1681
-  _globals['_CLAIMDELIVERYREQUEST']._serialized_start=1683
-  _globals['_CLAIMDELIVERYREQUEST']._serialized_end=1726
-  _globals['_CLAIMDELIVERYRESPONSE']._serialized_start=1729
-  _globals['_CLAIMDELIVERYRESPONSE']._serialized_end=1987
-  _globals['_DELIVERYLEASEREQUEST']._serialized_start=1989
-  _globals['_DELIVERYLEASEREQUEST']._serialized_end=2053
-  _globals['_DELIVERYLEASERESPONSE']._serialized_start=2055
-  _globals['_DELIVERYLEASERESPONSE']._serialized_end=2095
-  _globals['_FINISHDELIVERYREQUEST']._serialized_start=2098
-  _globals['_FINISHDELIVERYREQUEST']._serialized_end=2274
-  _globals['_CASESSERVICE']._serialized_start=2277
-  _globals['_CASESSERVICE']._serialized_end=3458
+  _globals['_CALLER']._serialized_start=184
+  _globals['_CALLER']._serialized_end=239
+  _globals['_CREATECASEREQUEST']._serialized_start=242
+  _globals['_CREATECASEREQUEST']._serialized_end=570
+  _globals['_CREATECASERESPONSE']._serialized_start=572
+  _globals['_CREATECASERESPONSE']._serialized_end=660
+  _globals['_GETCASEREQUEST']._serialized_start=662
+  _globals['_GETCASEREQUEST']._serialized_end=738
+  _globals['_CASEVIEW']._serialized_start=740
+  _globals['_CASEVIEW']._serialized_end=834
+  _globals['_LISTCASESREQUEST']._serialized_start=837
+  _globals['_LISTCASESREQUEST']._serialized_end=986
+  _globals['_LISTCASESRESPONSE']._serialized_start=988
+  _globals['_LISTCASESRESPONSE']._serialized_end=1072
+  _globals['_CASEACTIONREQUEST']._serialized_start=1074
+  _globals['_CASEACTIONREQUEST']._serialized_end=1173
+  _globals['_GETREPORTREQUEST']._serialized_start=1175
+  _globals['_GETREPORTREQUEST']._serialized_end=1289
+  _globals['_GETREPORTRESPONSE']._serialized_start=1291
+  _globals['_GETREPORTRESPONSE']._serialized_end=1407
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1409
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1482
+  _globals['_DELIVERY']._serialized_start=1485
+  _globals['_DELIVERY']._serialized_end=1735
+  _globals['_CLAIMDELIVERYREQUEST']._serialized_start=1737
+  _globals['_CLAIMDELIVERYREQUEST']._serialized_end=1780
+  _globals['_CLAIMDELIVERYRESPONSE']._serialized_start=1783
+  _globals['_CLAIMDELIVERYRESPONSE']._serialized_end=2041
+  _globals['_DELIVERYLEASEREQUEST']._serialized_start=2043
+  _globals['_DELIVERYLEASEREQUEST']._serialized_end=2107
+  _globals['_DELIVERYLEASERESPONSE']._serialized_start=2109
+  _globals['_DELIVERYLEASERESPONSE']._serialized_end=2149
+  _globals['_FINISHDELIVERYREQUEST']._serialized_start=2152
+  _globals['_FINISHDELIVERYREQUEST']._serialized_end=2328
+  _globals['_ENTRIES']._serialized_start=2331
+  _globals['_ENTRIES']._serialized_end=2476
+  _globals['_ADDTESTREQUEST']._serialized_start=2479
+  _globals['_ADDTESTREQUEST']._serialized_end=2614
+  _globals['_ADDINTERVENTIONREQUEST']._serialized_start=2617
+  _globals['_ADDINTERVENTIONREQUEST']._serialized_end=2776
+  _globals['_STARTREADREQUEST']._serialized_start=2779
+  _globals['_STARTREADREQUEST']._serialized_end=2966
+  _globals['_SAVEREADREQUEST']._serialized_start=2969
+  _globals['_SAVEREADREQUEST']._serialized_end=3144
+  _globals['_RELEASEOBJECTREQUEST']._serialized_start=3147
+  _globals['_RELEASEOBJECTREQUEST']._serialized_end=3278
+  _globals['_RELEASEOBJECTRESPONSE']._serialized_start=3280
+  _globals['_RELEASEOBJECTRESPONSE']._serialized_end=3303
+  _globals['_CASESSERVICE']._serialized_start=3306
+  _globals['_CASESSERVICE']._serialized_end=4979
 # @@protoc_insertion_point(module_scope)

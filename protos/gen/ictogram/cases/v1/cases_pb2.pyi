@@ -1,6 +1,7 @@
 from ictogram.model.v1 import case_pb2 as _case_pb2
 from ictogram.model.v1 import recording_pb2 as _recording_pb2
 from ictogram.model.v1 import report_pb2 as _report_pb2
+from ictogram.model.v1 import semiology_pb2 as _semiology_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -92,14 +93,16 @@ class CaseActionRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ...) -> None: ...
 
 class GetReportRequest(_message.Message):
-    __slots__ = ("caller", "case_id", "version")
+    __slots__ = ("caller", "case_id", "version", "for_media")
     CALLER_FIELD_NUMBER: _ClassVar[int]
     CASE_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    FOR_MEDIA_FIELD_NUMBER: _ClassVar[int]
     caller: Caller
     case_id: str
     version: int
-    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+    for_media: bool
+    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ..., version: _Optional[int] = ..., for_media: _Optional[bool] = ...) -> None: ...
 
 class GetReportResponse(_message.Message):
     __slots__ = ("files", "intakes")
@@ -196,3 +199,85 @@ class FinishDeliveryRequest(_message.Message):
     error_message: str
     receipt: str
     def __init__(self, delivery_id: _Optional[str] = ..., lease_token: _Optional[str] = ..., status: _Optional[_Union[_case_pb2.DeliveryStatus, str]] = ..., error_code: _Optional[str] = ..., error_message: _Optional[str] = ..., receipt: _Optional[str] = ...) -> None: ...
+
+class Entries(_message.Message):
+    __slots__ = ("tests", "interventions", "reads")
+    TESTS_FIELD_NUMBER: _ClassVar[int]
+    INTERVENTIONS_FIELD_NUMBER: _ClassVar[int]
+    READS_FIELD_NUMBER: _ClassVar[int]
+    tests: _containers.RepeatedCompositeFieldContainer[_semiology_pb2.Test]
+    interventions: _containers.RepeatedCompositeFieldContainer[_semiology_pb2.Intervention]
+    reads: _containers.RepeatedCompositeFieldContainer[_semiology_pb2.Read]
+    def __init__(self, tests: _Optional[_Iterable[_Union[_semiology_pb2.Test, _Mapping]]] = ..., interventions: _Optional[_Iterable[_Union[_semiology_pb2.Intervention, _Mapping]]] = ..., reads: _Optional[_Iterable[_Union[_semiology_pb2.Read, _Mapping]]] = ...) -> None: ...
+
+class AddTestRequest(_message.Message):
+    __slots__ = ("request_id", "caller", "case_id", "test")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    CASE_ID_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    caller: Caller
+    case_id: str
+    test: _semiology_pb2.Test
+    def __init__(self, request_id: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ..., test: _Optional[_Union[_semiology_pb2.Test, _Mapping]] = ...) -> None: ...
+
+class AddInterventionRequest(_message.Message):
+    __slots__ = ("request_id", "caller", "case_id", "intervention")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    CASE_ID_FIELD_NUMBER: _ClassVar[int]
+    INTERVENTION_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    caller: Caller
+    case_id: str
+    intervention: _semiology_pb2.Intervention
+    def __init__(self, request_id: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ..., intervention: _Optional[_Union[_semiology_pb2.Intervention, _Mapping]] = ...) -> None: ...
+
+class StartReadRequest(_message.Message):
+    __slots__ = ("request_id", "caller", "case_id", "role", "blinded_to_ai", "blinded_to_eeg", "blinded_to_history")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    CASE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BLINDED_TO_AI_FIELD_NUMBER: _ClassVar[int]
+    BLINDED_TO_EEG_FIELD_NUMBER: _ClassVar[int]
+    BLINDED_TO_HISTORY_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    caller: Caller
+    case_id: str
+    role: str
+    blinded_to_ai: bool
+    blinded_to_eeg: bool
+    blinded_to_history: bool
+    def __init__(self, request_id: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ..., role: _Optional[str] = ..., blinded_to_ai: _Optional[bool] = ..., blinded_to_eeg: _Optional[bool] = ..., blinded_to_history: _Optional[bool] = ...) -> None: ...
+
+class SaveReadRequest(_message.Message):
+    __slots__ = ("request_id", "caller", "case_id", "read_id", "episodes", "close")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    CASE_ID_FIELD_NUMBER: _ClassVar[int]
+    READ_ID_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    caller: Caller
+    case_id: str
+    read_id: str
+    episodes: _containers.RepeatedCompositeFieldContainer[_semiology_pb2.Episode]
+    close: bool
+    def __init__(self, request_id: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., case_id: _Optional[str] = ..., read_id: _Optional[str] = ..., episodes: _Optional[_Iterable[_Union[_semiology_pb2.Episode, _Mapping]]] = ..., close: _Optional[bool] = ...) -> None: ...
+
+class ReleaseObjectRequest(_message.Message):
+    __slots__ = ("request_id", "caller", "object")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    caller: Caller
+    object: _recording_pb2.ObjectRef
+    def __init__(self, request_id: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., object: _Optional[_Union[_recording_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
+
+class ReleaseObjectResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from ictogram.cases.v1 import cases_pb2 as ictogram_dot_cases_dot_v1_dot_cases__pb2
+from ictogram.model.v1 import semiology_pb2 as ictogram_dot_model_dot_v1_dot_semiology__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -80,6 +81,36 @@ class CasesServiceStub:
                 request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.GetCaseRequest.SerializeToString,
                 response_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ListDeliveriesResponse.FromString,
                 _registered_method=True)
+        self.ListEntries = channel.unary_unary(
+                '/ictogram.cases.v1.CasesService/ListEntries',
+                request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.GetCaseRequest.SerializeToString,
+                response_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.Entries.FromString,
+                _registered_method=True)
+        self.AddTest = channel.unary_unary(
+                '/ictogram.cases.v1.CasesService/AddTest',
+                request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.AddTestRequest.SerializeToString,
+                response_deserializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Test.FromString,
+                _registered_method=True)
+        self.AddIntervention = channel.unary_unary(
+                '/ictogram.cases.v1.CasesService/AddIntervention',
+                request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.AddInterventionRequest.SerializeToString,
+                response_deserializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Intervention.FromString,
+                _registered_method=True)
+        self.StartRead = channel.unary_unary(
+                '/ictogram.cases.v1.CasesService/StartRead',
+                request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.StartReadRequest.SerializeToString,
+                response_deserializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Read.FromString,
+                _registered_method=True)
+        self.SaveRead = channel.unary_unary(
+                '/ictogram.cases.v1.CasesService/SaveRead',
+                request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.SaveReadRequest.SerializeToString,
+                response_deserializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Read.FromString,
+                _registered_method=True)
+        self.ReleaseObject = channel.unary_unary(
+                '/ictogram.cases.v1.CasesService/ReleaseObject',
+                request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ReleaseObjectRequest.SerializeToString,
+                response_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ReleaseObjectResponse.FromString,
+                _registered_method=True)
         self.ClaimDelivery = channel.unary_unary(
                 '/ictogram.cases.v1.CasesService/ClaimDelivery',
                 request_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ClaimDeliveryRequest.SerializeToString,
@@ -108,7 +139,8 @@ class CasesServiceServicer:
 
     def CreateCase(self, request, context):
         """Opens a case and starts its first run. The same recordings (by content) for the same order and subject give the
-        same case (already_existed = true).
+        same case (already_existed = true). ALREADY_EXISTS when something else is said about them than before; the error's
+        metadata names the case (case_id) and the fields (differs, by comma).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +197,50 @@ class CasesServiceServicer:
 
     def ListDeliveries(self, request, context):
         """Deliveries of a case's reports, with their attempts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEntries(self, request, context):
+        """What people entered for a case: tests, interventions, closed reads, and the caller's own open read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddTest(self, request, context):
+        """Adds one item of testing; the id is given here. Shown by the next run's report. Needs the role submitter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddIntervention(self, request, context):
+        """Adds one intervention; the id is given here. Shown by the next run's report. Needs the role submitter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartRead(self, request, context):
+        """Opens the caller's read. FAILED_PRECONDITION when they have one open, or say that they are blinded to the AI and
+        have already fetched the case's report. Needs the role reader.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveRead(self, request, context):
+        """Replaces the marks of the caller's open read, and closes it if asked to; a closed read never changes
+        (FAILED_PRECONDITION). Needs the role reader.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseObject(self, request, context):
+        """Gives an uploaded object away that the gateway has forgotten: it is deleted unless a case refers to it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,6 +321,36 @@ def add_CasesServiceServicer_to_server(servicer, server):
                     servicer.ListDeliveries,
                     request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.GetCaseRequest.FromString,
                     response_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
+            'ListEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEntries,
+                    request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.GetCaseRequest.FromString,
+                    response_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.Entries.SerializeToString,
+            ),
+            'AddTest': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddTest,
+                    request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.AddTestRequest.FromString,
+                    response_serializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Test.SerializeToString,
+            ),
+            'AddIntervention': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddIntervention,
+                    request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.AddInterventionRequest.FromString,
+                    response_serializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Intervention.SerializeToString,
+            ),
+            'StartRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartRead,
+                    request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.StartReadRequest.FromString,
+                    response_serializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Read.SerializeToString,
+            ),
+            'SaveRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveRead,
+                    request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.SaveReadRequest.FromString,
+                    response_serializer=ictogram_dot_model_dot_v1_dot_semiology__pb2.Read.SerializeToString,
+            ),
+            'ReleaseObject': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseObject,
+                    request_deserializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ReleaseObjectRequest.FromString,
+                    response_serializer=ictogram_dot_cases_dot_v1_dot_cases__pb2.ReleaseObjectResponse.SerializeToString,
             ),
             'ClaimDelivery': grpc.unary_unary_rpc_method_handler(
                     servicer.ClaimDelivery,
@@ -511,6 +617,168 @@ class CasesService:
             '/ictogram.cases.v1.CasesService/ListDeliveries',
             ictogram_dot_cases_dot_v1_dot_cases__pb2.GetCaseRequest.SerializeToString,
             ictogram_dot_cases_dot_v1_dot_cases__pb2.ListDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ictogram.cases.v1.CasesService/ListEntries',
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.GetCaseRequest.SerializeToString,
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.Entries.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ictogram.cases.v1.CasesService/AddTest',
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.AddTestRequest.SerializeToString,
+            ictogram_dot_model_dot_v1_dot_semiology__pb2.Test.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddIntervention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ictogram.cases.v1.CasesService/AddIntervention',
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.AddInterventionRequest.SerializeToString,
+            ictogram_dot_model_dot_v1_dot_semiology__pb2.Intervention.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ictogram.cases.v1.CasesService/StartRead',
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.StartReadRequest.SerializeToString,
+            ictogram_dot_model_dot_v1_dot_semiology__pb2.Read.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ictogram.cases.v1.CasesService/SaveRead',
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.SaveReadRequest.SerializeToString,
+            ictogram_dot_model_dot_v1_dot_semiology__pb2.Read.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseObject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ictogram.cases.v1.CasesService/ReleaseObject',
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.ReleaseObjectRequest.SerializeToString,
+            ictogram_dot_cases_dot_v1_dot_cases__pb2.ReleaseObjectResponse.FromString,
             options,
             channel_credentials,
             insecure,
