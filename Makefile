@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .uv/bin/uv
 UV_VERSION := 0.13.8
+CASES ?= 200
+SEED ?= 1
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test check test-all test-slow bench lock protos schema clean
+.PHONY: help setup demo test check test-all test-slow conformance soak bench lock protos schema clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -26,7 +28,7 @@ demo: setup ## A phantom seizure from upload to report; ARGS=--exit stops at onc
 	@$(BIN)/ictogram demo $(ARGS)
 
 test: setup check ## Everything that proves the product in about ten minutes
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not bench" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not bench and not soak and not conformance" $(ARGS)
 
 check: setup ## Style, types, layers, contracts
 	@$(BIN)/ruff check .
@@ -36,10 +38,17 @@ check: setup ## Style, types, layers, contracts
 	@cd protos && ../$(BIN)/buf lint
 	@PYTHON=$(BIN)/python bash protos/check_generated.sh
 
-test-slow: setup ## What takes longer: soak, long videos, larger phantom sets
+test-slow: setup ## What takes longer: every fault one by one, long videos, larger phantom sets
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m slow $(ARGS)
 
 test-all: test test-slow ## Both
+
+conformance: setup ## The same journey on RabbitMQ, on Postgres 15 and 16, on an S3 server; installs them first
+	@UV=$(UV) bash tests/conformance/install.sh
+	@$(BIN)/python -m pytest -q -m conformance tests/conformance $(ARGS)
+
+soak: setup ## Random kills: make soak CASES=200 SEED=1 (half an hour)
+	@SOAK_CASES=$(CASES) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -q -m soak tests/soak $(ARGS)
 
 bench: setup ## Ratios within one run, printed; see docs/benchmarks.md
 	@$(BIN)/python -m pytest -q -s -m bench tests/bench $(ARGS)

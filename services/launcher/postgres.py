@@ -38,13 +38,14 @@ class PostgresServer:
     """One cluster in a folder, listening on the loopback interface only.
 
     `folder` keeps the data and a generated password (mode 0600). With ``durable=False`` nothing is synced to disk:
-    survives killed processes, not a power cut; for tests.
+    survives killed processes, not a power cut; for tests. `programs` is the folder of another installation's programs.
     """
 
-    def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, port: int, *, durable: bool = True, programs: Path | None = None) -> None:
         self.folder = folder.resolve()
         self.port = port
         self._durable = durable
+        self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -86,7 +87,7 @@ class PostgresServer:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         tied = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
         # The tie comes after the change of user, which would undo it.
-        return [*_as_user(), *tied, str(binary("postgres")), "-D", str(self.data), "-p", str(self.port), *options]
+        return [*_as_user(), *tied, self._program("postgres"), "-D", str(self.data), "-p", str(self.port), *options]
 
     def ready(self) -> bool:
         """Whether it takes connections."""
@@ -151,7 +152,7 @@ class PostgresServer:
         if user and user[0] == "setpriv":
             for path in (self.folder, password):
                 os.chown(path, 65534, 65534)
-        command = [*user, str(binary("initdb")), "-A", "scram-sha-256", "-U", USER, f"--pwfile={password}"]
+        command = [*user, self._program("initdb"), "-A", "scram-sha-256", "-U", USER, f"--pwfile={password}"]
         command += ["-E", "UTF8", "--locale=C", "--no-instructions", "-D", str(self.data)]
         if not self._durable:
             command.append("--no-sync")
@@ -160,6 +161,9 @@ class PostgresServer:
             raise UnavailableError(
                 f"the database could not be made (initdb ended with {made.returncode}): {made.stderr[-500:]}"
             )
+
+    def _program(self, name: str) -> str:
+        return str(self._programs / name if self._programs else binary(name))
 
     def _dsn_of(self, database: str) -> str:
         path = self.folder / PASSWORD_FILE

@@ -244,7 +244,7 @@ def _is_serving(address: str) -> bool:
     """Whether the gRPC service at an address says that it is ready (grpc.health.v1)."""
     from grpc_health.v1 import health_pb2
 
-    return _health(address) == health_pb2.HealthCheckResponse.SERVING
+    return bool(_health(address) == health_pb2.HealthCheckResponse.SERVING)
 
 
 def _answers(address: str) -> bool:

@@ -73,7 +73,7 @@ def test_a_process_that_freezes_there_costs_no_case(under_test: StackUnderTest, 
     finished_once(under_test, under_test.submit(video))
 
 
-@pytest.mark.req("a-message-more-or-less-changes-nothing")
+@pytest.mark.req("a-doubled-message-doubles-nothing")
 def test_every_message_may_come_three_times_in_any_order(
     under_test: StackUnderTest, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from schemas.errors import UnavailableError
 from services.launcher.client import GatewayClient
+from services.launcher.postgres import PostgresServer
 from services.launcher.stack import EmbeddedStack
 from tests.support.proxy import Proxy
 
@@ -138,14 +139,24 @@ class StackUnderTest:
 
 @contextmanager
 def running_stack(
-    home: Path, environment: Mapping[str, str] | None = None, *, behind_proxies: bool = False
+    home: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    behind_proxies: bool = False,
+    postgres_programs: Path | None = None,
 ) -> Iterator[StackUnderTest]:
-    """A stack with quick settings and empty fail points, if wanted with a proxy before each listening part."""
+    """A stack with quick settings and empty fail points, if wanted with a proxy before each listening part.
+
+    `postgres_programs` is the folder of another Postgres' programs.
+    """
     failpoints = home / "failpoints"
     home.mkdir(parents=True, exist_ok=True)
     failpoints.write_text("", encoding="utf-8")
     settings = {**QUICK, "ICTOGRAM_FAILPOINTS": f"@{failpoints}", **(environment or {})}
     stack = EmbeddedStack(home, environment=settings, durable=False)
+    if postgres_programs is not None:
+        port = stack.postgres.port
+        stack.postgres = PostgresServer(stack.postgres.folder, port, durable=False, programs=postgres_programs)
     with ExitStack() as cleanup:
         proxies = {}
         if behind_proxies:

