@@ -116,7 +116,8 @@ def test_what_a_case_refers_to_stays(house: House) -> None:
 def test_what_nothing_refers_to_goes_only_after_the_grace_period(house: House) -> None:
     case_id = house.open_case(house.upload())
     house.journey()
-    house.sql('DELETE FROM "case" WHERE id = %s', case_id)
+    with house.database.worker() as connection:  # as operations.md says
+        connection.execute('DELETE FROM "case" WHERE id = %s', (case_id,))
 
     first = house.collect(garbage_grace_s=3600.0)
     assert (first.condemned, first.deleted, len(house.files())) == (6, 0, 6)

@@ -135,6 +135,7 @@ def test_the_same_content_for_the_same_order_is_the_same_case(talk: Talk) -> Non
     talk(conversation)
 
 
+@pytest.mark.req("nothing-said-is-dropped")
 def test_other_words_about_the_same_content_are_never_dropped(talk: Talk) -> None:
     def said(**words: Any) -> recording_pb2.Recording:
         message = to_proto(recording("video"), recording_pb2.Recording)
