@@ -65,6 +65,14 @@ END $$;
 CREATE TRIGGER case_on_hold_stays BEFORE DELETE ON "case" FOR EACH ROW WHEN (OLD.legal_hold)
     EXECUTE FUNCTION refuse_delete_on_hold();
 
+CREATE FUNCTION remember_deleted_run() RETURNS trigger LANGUAGE plpgsql SET search_path = cases, pg_temp AS $$
+BEGIN
+    INSERT INTO deleted_run (id, site_id, case_id) VALUES (OLD.id, OLD.site_id, OLD.case_id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_leaves AFTER DELETE ON run FOR EACH ROW WHEN (OLD.tidied_at IS NULL)
+    EXECUTE FUNCTION remember_deleted_run();
+
 -- Tests and interventions are added, never changed; a read is its reader's until it is closed.
 CREATE TRIGGER test_stays BEFORE UPDATE ON test FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER intervention_stays BEFORE UPDATE ON intervention FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -77,12 +85,13 @@ CREATE TRIGGER closed_read_stays BEFORE UPDATE ON "read" FOR EACH ROW WHEN (OLD.
 REVOKE UPDATE, DELETE ON test, intervention FROM ictogram_site, ictogram_worker;
 REVOKE DELETE ON "read" FROM ictogram_site, ictogram_worker;
 
-GRANT SELECT, INSERT ON delivery_sent, result_object TO ictogram_site, ictogram_worker;
+GRANT SELECT, INSERT ON delivery_sent, result_object, deleted_run TO ictogram_site, ictogram_worker;
+GRANT DELETE ON deleted_run TO ictogram_worker;
 DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['delivery_sent', 'result_object'] LOOP
+    FOREACH tab IN ARRAY ARRAY['delivery_sent', 'result_object', 'deleted_run'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tab);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tab);
         EXECUTE format(

@@ -21,6 +21,14 @@ ALTER TABLE "case" ADD COLUMN legal_hold boolean NOT NULL DEFAULT false;
 ALTER TABLE run ADD COLUMN tidied_at timestamptz;
 CREATE INDEX run_untidied ON run (finished_at) WHERE tidied_at IS NULL;
 
+-- Runs that were deleted with their case before that: their folder is still to be looked through.
+CREATE TABLE deleted_run (
+    id           uuid PRIMARY KEY,
+    site_id      text NOT NULL REFERENCES site,
+    case_id      uuid NOT NULL,
+    finished_at  timestamptz NOT NULL DEFAULT now()
+);
+
 -- Which result names which object. Results are shared between cases of a site.
 CREATE TABLE result_object (
     site_id  text NOT NULL REFERENCES site,

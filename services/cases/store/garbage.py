@@ -52,6 +52,8 @@ class EndedRun:
     site_id: str
     case_id: str
     finished_at: datetime
+    deleted: bool
+    """It was deleted with its case."""
 
 
 _GARBAGE = """
@@ -127,10 +129,13 @@ def untidied(connection: Connection, grace_s: float, limit: int) -> list[EndedRu
     """Runs that ended long enough ago for nobody to write for them any more."""
     rows = connection.execute(
         """
-        SELECT id::text, site_id, case_id::text, finished_at FROM run
-         WHERE tidied_at IS NULL AND finished_at <= now() - %s ORDER BY finished_at LIMIT %s
+        (SELECT id::text, site_id, case_id::text, finished_at, false AS deleted FROM run
+          WHERE tidied_at IS NULL AND finished_at <= now() - %(grace)s ORDER BY finished_at LIMIT %(limit)s)
+        UNION ALL
+        (SELECT id::text, site_id, case_id::text, finished_at, true FROM deleted_run
+          WHERE finished_at <= now() - %(grace)s ORDER BY finished_at LIMIT %(limit)s)
         """,
-        (timedelta(seconds=grace_s), limit),
+        {"grace": timedelta(seconds=grace_s), "limit": limit},
     )
     return [EndedRun(**row) for row in rows]
 
@@ -140,11 +145,15 @@ def tidy(connection: Connection, run: EndedRun, found: Iterable[str]) -> int:
 
     ``found`` is what lies in the run's folder. Nothing happens when the run was begun again meanwhile.
     """
-    runs.lock(connection, run.id)
-    ended = connection.execute(
-        "UPDATE run SET tidied_at = now() WHERE id = %s AND finished_at = %s AND status NOT IN ('queued', 'running')",
-        (run.id, run.finished_at),
-    )
+    if run.deleted:
+        ended = connection.execute("DELETE FROM deleted_run WHERE id = %s", (run.id,))
+    else:
+        runs.lock(connection, run.id)
+        ended = connection.execute(
+            "UPDATE run SET tidied_at = now()"
+            " WHERE id = %s AND finished_at = %s AND status NOT IN ('queued', 'running')",
+            (run.id, run.finished_at),
+        )
     if ended.rowcount == 0:
         return 0
     return connection.execute(
@@ -152,7 +161,7 @@ def tidy(connection: Connection, run: EndedRun, found: Iterable[str]) -> int:
         INSERT INTO object (uri, site_id, case_id, sha256, bytes, media_type, class, condemned_at)
         SELECT uri, %s, %s, '', 0, '', 'scrap', now() FROM unnest(%s::text[]) AS uri ON CONFLICT (uri) DO NOTHING
         """,
-        (run.site_id, run.case_id, list(found)),
+        (run.site_id, None if run.deleted else run.case_id, list(found)),
     ).rowcount
 
 

@@ -13,19 +13,24 @@ from typing import Any
 
 import psycopg
 import pytest
+from ictogram.intake.v1 import intake_pb2
 
+import migrations
 from schemas.case import StepName
 from schemas.errors import InvalidRequestError, NotFoundError, ObjectMissingError, StateConflictError
 from schemas.recording import ObjectRef, Recording, SourceFile
 from services.cases import calls
 from services.cases.collector import Collected, Collector
+from services.cases.migrate import migrate
 from services.cases.settings import CasesSettings
 from services.cases.store import cases, garbage, results, runs, steps
 from services.cases.store.database import Database
 from services.cases.store.steps import Claim
+from services.launcher.postgres import PostgresServer
 from services.runtime.objects import ObjectStore
 from tests.services.cases.conftest import new_case
 from tests.support.answers import answer
+from tests.support.stores import fresh_database
 
 Ring = Callable[[], list[str]]
 NOTHING = Collected(0, 0, 0, 0)
@@ -247,6 +252,19 @@ def test_what_an_interrupted_step_left_is_found_when_its_run_has_ended(house: Ho
     assert house.collect() == NOTHING
 
 
+def test_a_case_deleted_while_a_step_writes_leaves_nothing(house: House) -> None:
+    case_id = house.open_case(house.upload())
+    house.step(StepName.INTAKE)
+    held = house.step(StepName.SEGMENTATION, finish=False)
+    with house.database.worker() as connection:
+        connection.execute('DELETE FROM "case" WHERE id = %s', (case_id,))
+    with house.database.worker() as connection:
+        assert not steps.progress(connection, held, 60.0, 0.5, "", ""), "the call in flight notices"
+    house.collect()
+    assert house.files() == set()
+    assert house.sql("SELECT FROM deleted_run") == []
+
+
 def test_a_run_that_is_tried_again_is_not_tidied_under_its_feet(house: House) -> None:
     case_id = house.open_case(house.upload())
     held = house.step(StepName.INTAKE, finish=False)
@@ -312,6 +330,36 @@ def test_an_object_that_cannot_be_deleted_holds_up_no_other(house: House) -> Non
         garbage.release(connection, "site-a", house.upload("b"))
     assert house.collect().deleted == 1
     assert sorted(house.states().values()) == ["deleted", "doomed"]
+
+
+def test_results_from_before_the_second_schema_keep_their_objects(postgres: PostgresServer) -> None:
+    with fresh_database(postgres) as dsn:
+        folder = Path(migrations.__file__).parent / "sql"
+        with psycopg.connect(dsn) as connection:
+            connection.execute("CREATE SCHEMA cases")
+            connection.execute("SET search_path TO cases")
+            for name in ("0001_tables.sql", "0001_functions.sql", "0001_security.sql"):
+                connection.execute((folder / name).read_text(encoding="utf-8"))
+            connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+            connection.execute("INSERT INTO alembic_version VALUES ('0001'); INSERT INTO site (id) VALUES ('a')")
+            content = answer(StepName.INTAKE, intake_pb2.IngestRequest(context={"output_prefix": "file:///o/x"}))
+            connection.execute(
+                "INSERT INTO step_result (site_id, key, name, content, made_by, digest)"
+                " VALUES ('a', 'k', 'intake', %s, gen_random_uuid(), 'd')",
+                (content.SerializeToString(),),
+            )
+            for uri in ("file:///o/x/proxy.mp4", "file:///o/x/other.mp4"):
+                connection.execute(
+                    "INSERT INTO object (uri, site_id, sha256, bytes, media_type, class)"
+                    " VALUES (%s, 'a', '', 0, '', 'derived')",
+                    (uri,),
+                )
+        migrate(dsn)
+        migrate(dsn)
+        with psycopg.connect(dsn) as connection:
+            assert connection.execute("SELECT key, uri FROM cases.result_object").fetchall() == [
+                ("k", "file:///o/x/proxy.mp4")
+            ]
 
 
 def _collect_in_a_process(settings: str, root: str) -> None:

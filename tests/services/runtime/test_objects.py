@@ -232,3 +232,15 @@ def test_the_store_comes_from_the_settings(tmp_path: Path) -> None:
 def test_no_driver_is_imported_for_a_local_store() -> None:
     code = "import sys, services.runtime.objects as o; o.ObjectStore('file:///x'); print('fsspec' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.split() == [b"False"]
+
+
+def test_what_lies_under_a_prefix_is_listed(store: ObjectStore) -> None:
+    for name in ("a/run/one", "a/run/deep/two", "a/runner/three"):
+        store.put_bytes(b"x", store.join("", name), "text/plain")
+    assert store.under(store.join("", "a", "run")) == [
+        store.join("", "a/run/deep/two"),
+        store.join("", "a/run/one"),
+    ]
+    assert store.under(store.join("", "nothing-here")) == []
+    with pytest.raises(InvalidRequestError):
+        store.under("file:///elsewhere")
