@@ -22,6 +22,7 @@ _submitter = requires("submitter")
 Reader = Annotated[Identity, Depends(_reader)]
 Submitter = Annotated[Identity, Depends(_submitter)]
 
+# In a route's signature the caller stands before the body: nobody's body is read before it is known whose it is.
 NewTest = Annotated[TestIn, Depends(body_of(TestIn))]
 NewIntervention = Annotated[InterventionIn, Depends(body_of(InterventionIn))]
 NewRead = Annotated[ReadIn, Depends(body_of(ReadIn))]
@@ -36,7 +37,7 @@ async def tests(case_id: str, parts: Parts, caller: Reader) -> list[TestOut]:
 
 @router.post("/tests", status_code=201, summary="Add one item of testing", openapi_extra=described(TestIn))
 async def add_test(
-    case_id: str, body: NewTest, parts: Parts, caller: Submitter, request_id: RequestId = None
+    case_id: str, caller: Submitter, body: NewTest, parts: Parts, request_id: RequestId = None
 ) -> TestOut:
     """Entries are added, never changed. The report shows them from the next run on (`POST /cases/{id}/rerun`)."""
     return TestOut.of(await parts.cases.add_test(caller, case_id, request_id or str(uuid4()), body.to_domain()))
@@ -50,7 +51,7 @@ async def interventions(case_id: str, parts: Parts, caller: Reader) -> list[Inte
 
 @router.post("/interventions", status_code=201, summary="Add one intervention", openapi_extra=described(InterventionIn))
 async def add_intervention(
-    case_id: str, body: NewIntervention, parts: Parts, caller: Submitter, request_id: RequestId = None
+    case_id: str, caller: Submitter, body: NewIntervention, parts: Parts, request_id: RequestId = None
 ) -> InterventionOut:
     """Entries are added, never changed. The report shows them from the next run on (`POST /cases/{id}/rerun`)."""
     added = await parts.cases.add_intervention(caller, case_id, request_id or str(uuid4()), body.to_domain())
@@ -65,7 +66,7 @@ async def reads(case_id: str, parts: Parts, caller: Reader) -> list[ReadOut]:
 
 @router.post("/reads", status_code=201, summary="Begin to read a case", openapi_extra=described(ReadIn))
 async def start_read(
-    case_id: str, body: NewRead, parts: Parts, caller: Reader, request_id: RequestId = None
+    case_id: str, caller: Reader, body: NewRead, parts: Parts, request_id: RequestId = None
 ) -> ReadOut:
     """The caller is the reader. 409 for a second open read, or for one blinded to the AI by somebody who has already
     fetched the case's report. Watching the video is no breach.
@@ -77,7 +78,7 @@ async def start_read(
     "/reads/{read_id}", summary="Save the marks of an open read, and close it", openapi_extra=described(MarksIn)
 )
 async def save_read(
-    case_id: str, read_id: str, body: Marks, parts: Parts, caller: Reader, request_id: RequestId = None
+    case_id: str, read_id: str, caller: Reader, body: Marks, parts: Parts, request_id: RequestId = None
 ) -> ReadOut:
     """Replaces all marks. With `close` the read never changes again: saving it is answered 409. Whoever fetched the
     report before closing is no longer stated as blinded to the AI.

@@ -194,6 +194,10 @@ def test_roles(hospital: Gateway, issuer: Issuer) -> None:
         assert (refused.status_code, refused.json()["code"]) == (403, "permission-denied")
         assert reader.post("/cases/x/cancel").status_code == 403
         assert reader.post("/session/links").status_code == 403
+        assert reader.post("/cases/x/tests", json={}).status_code == 403
+        assert reader.post("/cases/x/interventions", json={}).status_code == 403
+        assert reader.post("/cases/x/reads", json={}).status_code == 422, "a reader may read; only the body is wrong"
+        assert nobody.post("/cases/x/reads", json={}).status_code == 403
         assert nobody.get("/cases").status_code == 403
 
 
