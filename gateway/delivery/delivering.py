@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -44,12 +45,18 @@ class Deliverer:
     """Makes deliveries; one instance serves all threads of a worker."""
 
     def __init__(
-        self, channel: Channel, store: ObjectStore, destinations: Mapping[str, Destination], call_timeout_s: float
+        self,
+        channel: Channel,
+        store: ObjectStore,
+        destinations: Mapping[str, Destination],
+        call_timeout_s: float,
+        attempt_timeout_s: float,
     ) -> None:
         self._stub = CasesServiceStub(channel)  # type: ignore[no-untyped-call] # generated
         self._store = store
         self._destinations = destinations
         self._timeout_s = call_timeout_s
+        self._attempt_timeout_s = attempt_timeout_s
 
     def deliver(self, delivery_id: str) -> None:
         """Makes one delivery if it is due and nobody else has it; otherwise returns at once.
@@ -74,7 +81,7 @@ class Deliverer:
             self._hold(claim)
 
     def _hold(self, claim: pb.ClaimDeliveryResponse) -> None:
-        with _Lease(self._stub, claim, self._timeout_s) as lease:
+        with _Lease(self._stub, claim, self._timeout_s, self._attempt_timeout_s) as lease:
             try:
                 outcome = self._attempt(claim, lease)
             except LeaseLostError:
@@ -166,13 +173,20 @@ def _place_in_trace(traceparent: str) -> tuple[Context | None, list[trace.Link]]
 
 
 class _Lease:
-    """Prolongs a delivery's lease in the background for as long as it is held."""
+    """Prolongs a delivery's lease in the background for as long as it is held, but not for ever.
 
-    def __init__(self, stub: CasesServiceStub, claim: pb.ClaimDeliveryResponse, timeout_s: float) -> None:
+    A destination that hangs, such as a mount whose server is away, cannot be interrupted: then the lease is let go, so
+    that the delivery is tried elsewhere, and the thread finds that it may not write once it comes back.
+    """
+
+    def __init__(
+        self, stub: CasesServiceStub, claim: pb.ClaimDeliveryResponse, timeout_s: float, at_most_s: float
+    ) -> None:
         self._stub = stub
         self._request = pb.DeliveryLeaseRequest(delivery_id=claim.delivery.id, lease_token=claim.lease_token)
         self._every_s = claim.lease_s / _RENEWALS_PER_LEASE
         self._timeout_s = min(timeout_s, claim.lease_s)
+        self._until = time.monotonic() + at_most_s
         self._done = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="delivery-lease", daemon=True)
@@ -192,6 +206,10 @@ class _Lease:
 
     def _keep(self) -> None:
         while not self._done.wait(self._every_s):
+            if time.monotonic() > self._until:
+                _log.error("a destination hangs; its delivery is let go", delivery_id=self._request.delivery_id)
+                self._lost.set()
+                return
             try:
                 self._stub.RenewDelivery(self._request, timeout=self._timeout_s)
             except LeaseLostError:

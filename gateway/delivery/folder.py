@@ -51,8 +51,12 @@ class FolderDestination:
         with _folder_errors():
             place.parent.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-            self._fill(draft, job)
-            job.check_lease()
+            try:
+                self._fill(draft, job)
+                job.check_lease()
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)  # nobody comes back for it
+                raise
             if not place.exists():
                 draft.chmod(_MODE)
                 draft.rename(place)

@@ -26,6 +26,11 @@ class DeliverySettings(Settings):
     )
     threads: int = Field(4, ge=1, description="Deliveries made at once by one worker.")
     call_timeout_s: float = Field(10.0, gt=0, description="Deadline of one call to cases, seconds.")
+    attempt_timeout_s: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds after which an attempt that hangs in its destination is given up and another one is made.",
+    )
     stop_grace_s: float = Field(5.0, gt=0, description="Seconds that deliveries under way get when the worker stops.")
     heartbeat_s: float = Field(20.0, gt=0, description="Seconds between the worker's messages to itself.")
     heartbeat_lost_s: float = Field(

@@ -110,7 +110,9 @@ def work() -> None:
         warnings.filterwarnings("ignore", category=category)
     try:
         with connect("cases") as channel:
-            deliverer = Deliverer(channel, store, destinations(settings, store), settings.call_timeout_s)
+            deliverer = Deliverer(
+                channel, store, destinations(settings, store), settings.call_timeout_s, settings.attempt_timeout_s
+            )
             add_tasks(app, deliverer, pulse)
             app.Worker(
                 pool="threads",

@@ -320,6 +320,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+_DRIVERS = ("botocore", "aiobotocore", "aiohttp")
+"""Packages whose errors are those of a server or of the way to it."""
+
+
 @contextlib.contextmanager
 def _storage_errors(uri: str) -> Iterator[None]:
     """Say what an operating system's or a driver's error means for the object."""
@@ -336,3 +340,8 @@ def _storage_errors(uri: str) -> Iterator[None]:
             raise ResourceLimitError(f"the object {uri} is larger than the work may write") from None
         reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
         raise UnavailableError(f"the object store failed at {uri} ({reason})") from error
+    except Exception as error:
+        # What the S3 driver raises while its server is away is no OSError, and its module is not installed everywhere.
+        if type(error).__module__.partition(".")[0] not in _DRIVERS:
+            raise
+        raise UnavailableError(f"the object store failed at {uri} ({type(error).__name__})") from error

@@ -13,7 +13,7 @@ import pytest
 from ictogram.model.v1 import case_pb2
 
 from gateway.delivery.delivering import Deliverer
-from gateway.delivery.destination import Destination
+from gateway.delivery.destination import DeliveryJob, Destination
 from gateway.delivery.folder import FolderDestination
 from gateway.delivery.settings import DeliverySettings
 from gateway.delivery.worker import Pulse
@@ -61,7 +61,9 @@ Make = Callable[..., Deliverer]
 @pytest.fixture
 def make(running: RunningOutbox, store: ObjectStore) -> Iterator[Make]:
     with connect(running.address) as channel:
-        yield lambda **destinations: Deliverer(channel, store, destinations, 10.0)
+        yield lambda attempt_timeout_s=600.0, **destinations: Deliverer(
+            channel, store, destinations, 10.0, attempt_timeout_s
+        )
 
 
 def add(outbox: Outbox, store: ObjectStore, **more: object) -> Row:
@@ -113,7 +115,7 @@ def test_killed_worker_leaves_one_whole_report(
         "from services.runtime.objects import ObjectStore;"
         f"store = ObjectStore({store.root!r});"
         f"folder = FolderDestination(Path({str(tmp_path / 'out')!r}), store);"
-        f"Deliverer(connect({running.address!r}), store, {{'folder': folder}}, 10.0).deliver({ID!r})"
+        f"Deliverer(connect({running.address!r}), store, {{'folder': folder}}, 10.0, 60.0).deliver({ID!r})"
     )
     environment = {**os.environ, "ICTOGRAM_FAILPOINTS": f"{point}=kill@1", "ICTOGRAM_FAILPOINTS_DIR": str(tmp_path)}
     killed = subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=120)
@@ -245,6 +247,43 @@ def test_lease_is_prolonged_while_sending_and_a_lost_one_stops_it(
     make(folder=Slow()).deliver(ID)
     assert "finish" not in outbox.calls
     assert row.status == case_pb2.DELIVERY_STATUS_PENDING
+
+
+@pytest.mark.req("a-frozen-process-loses-nothing")
+def test_a_destination_that_hangs_is_let_go_and_writes_nothing_when_it_comes_back(
+    outbox: Outbox, store: ObjectStore, make: Make, tmp_path: Path
+) -> None:
+    outbox.lease_s = 0.3
+    row, root = add(outbox, store), tmp_path / "out"
+    jobs: list[DeliveryJob] = []
+    comes_back = threading.Event()
+
+    class Hanging(FolderDestination):
+        def send(self, job: DeliveryJob) -> str:
+            jobs.append(job)
+            assert comes_back.wait(60)
+            return super().send(job)
+
+    def let_go() -> bool:
+        try:
+            jobs[0].check_lease()
+        except LeaseLostError:
+            return True
+        return False
+
+    hanging = make(folder=Hanging(root, store), attempt_timeout_s=1.0)
+    thread = threading.Thread(target=hanging.deliver, args=(ID,))
+    thread.start()
+    wait_until(lambda: outbox.calls.count("renew") >= 2, "the lease is prolonged at first")
+    wait_until(let_go, "the worker lets go")
+    outbox.expire(ID)
+    make(folder=FolderDestination(root, store)).deliver(ID)
+    assert row.status == case_pb2.DELIVERY_STATUS_DELIVERED
+    written = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+    comes_back.set()
+    thread.join()
+    assert outbox.calls.count("finish") == 1
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()} == written
 
 
 def test_two_workers_make_one_delivery(outbox: Outbox, store: ObjectStore, make: Make, tmp_path: Path) -> None:

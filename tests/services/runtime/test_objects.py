@@ -244,3 +244,21 @@ def test_what_lies_under_a_prefix_is_listed(store: ObjectStore) -> None:
     assert store.under(store.join("", "nothing-here")) == []
     with pytest.raises(InvalidRequestError):
         store.under("file:///elsewhere")
+
+
+def test_an_s3_server_that_is_away_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {
+        "ENDPOINT_URL": "http://127.0.0.1:1",
+        "ACCESS_KEY_ID": "a",
+        "SECRET_ACCESS_KEY": "b",
+        "MAX_ATTEMPTS": "1",
+    }
+    for name, value in {**settings, "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    store = ObjectStore("s3://bucket/root")
+    for attempt in (
+        lambda: store.exists("s3://bucket/root/a"),
+        lambda: store.put_bytes(b"a", "s3://bucket/root/a", "a/b"),
+    ):
+        with pytest.raises(UnavailableError, match="the object store failed at s3://bucket/root/a"):
+            attempt()
