@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextvars
 import json
 import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, TypeVar
-from uuid import UUID
 
 from google.protobuf.message import Message
 from ictogram.cases.v1 import cases_pb2 as pb
-from ictogram.model.v1 import case_pb2, recording_pb2, report_pb2, semiology_pb2
+from ictogram.model.v1 import case_pb2, semiology_pb2
 
-from schemas.case import Case, CaseStatus, DeliveryStatus, OrderRef, PatientContext, Priority, Subject
-from schemas.errors import IctogramError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
-from schemas.recording import ObjectRef, Recording
+from schemas.case import CaseStatus, DeliveryStatus
+from schemas.errors import IctogramError, InvalidRequestError, PermissionDeniedError, UnavailableError
+from schemas.recording import ObjectRef
 from schemas.semiology import Episode, Intervention, Test
 from services.cases import machine
 from services.cases.background import unobserved
+from services.cases.messages import (
+    enum_of,
+    new_case,
+    page_place,
+    page_token,
+    report_fields,
+    require_id,
+    uuid_or_none,
+    view_of,
+    without_clock,
+)
 from services.cases.settings import CasesSettings
 from services.cases.store import cases, entries, garbage, outbox, requests, results, runs
-from services.cases.store.cases import CaseView, NewCase
+from services.cases.store.cases import CaseView
 from services.cases.store.database import Connection, Database
 from services.cases.watch import CaseNews
 from services.runtime import failpoints, telemetry
-from services.runtime.convert import enum_prefix, from_proto, to_proto
+from services.runtime.convert import from_proto, to_proto
 from services.runtime.errors import trace_details
 
 ValueT = TypeVar("ValueT")
@@ -53,7 +60,7 @@ class CasesServicer:
 
     async def CreateCase(self, request: pb.CreateCaseRequest, _context: Any) -> pb.CreateCaseResponse:  # noqa: N802
         asked = requests.mutation("CreateCase", request)
-        new = _new_case(request)
+        new = new_case(request)
         traceparent = telemetry.carrier().get("traceparent", "")
 
         def create(connection: Connection) -> tuple[CaseView, bool]:
@@ -73,15 +80,15 @@ class CasesServicer:
         return pb.CreateCaseResponse(view=to_proto(view, pb.CaseView), already_existed=existed)
 
     async def GetCase(self, request: pb.GetCaseRequest, _context: Any) -> pb.CaseView:  # noqa: N802
-        view = await self._audited("GetCase", request.caller, request.case_id, _view_of(request.case_id))
+        view = await self._audited("GetCase", request.caller, request.case_id, view_of(request.case_id))
         return to_proto(view, pb.CaseView)
 
     async def ListCases(self, request: pb.ListCasesRequest, _context: Any) -> pb.ListCasesResponse:  # noqa: N802
         if not 0 <= request.page_size <= MOST_ROWS:
             raise InvalidRequestError(f"page_size is {request.page_size}; it must be 0 to {MOST_ROWS}")
         size = request.page_size or USUAL_ROWS
-        statuses = [_enum(CaseStatus, case_pb2.CaseStatus.Name(number)) for number in request.statuses]
-        before = _place(request.page_token)
+        statuses = [enum_of(CaseStatus, case_pb2.CaseStatus.Name(number)) for number in request.statuses]
+        before = page_place(request.page_token)
         found = await self._audited(
             "ListCases",
             request.caller,
@@ -91,17 +98,17 @@ class CasesServicer:
         more = len(found) > size
         return pb.ListCasesResponse(
             cases=[to_proto(case, case_pb2.Case) for case in found[:size]],
-            next_page_token=_token(found[size - 1]) if more else "",
+            next_page_token=page_token(found[size - 1]) if more else "",
         )
 
     async def WatchCase(self, request: pb.GetCaseRequest, _context: Any) -> AsyncIterator[pb.CaseView]:  # noqa: N802
-        view = await self._audited("WatchCase", request.caller, request.case_id, _view_of(request.case_id))
+        view = await self._audited("WatchCase", request.caller, request.case_id, view_of(request.case_id))
         shown: CaseView | None = None
         async with self._news.of(view.case.id) as changed:
             while True:
                 changed.clear()
-                view = await self._at_site(request.caller, _view_of(request.case_id))
-                if shown is None or _without_clock(view) != _without_clock(shown):
+                view = await self._at_site(request.caller, view_of(request.case_id))
+                if shown is None or without_clock(view) != without_clock(shown):
                     shown = view
                     yield to_proto(view, pb.CaseView)
                 if view.case.status not in machine.ACTIVE:
@@ -128,17 +135,17 @@ class CasesServicer:
 
     async def GetReport(self, request: pb.GetReportRequest, _context: Any) -> pb.GetReportResponse:  # noqa: N802
         def read(connection: Connection) -> tuple[bytes, list[bytes]]:
-            _known_id(request.case_id)
+            require_id(request.case_id)
             cases.load(connection, request.case_id)
             return results.report_of(connection, request.case_id, request.version)
 
         method = "GetMedia" if request.for_media else "GetReport"
         files, intakes = await self._audited(method, request.caller, request.case_id, read)
-        return pb.GetReportResponse(**_report(files, intakes))
+        return pb.GetReportResponse(**report_fields(files, intakes))
 
     async def ListDeliveries(self, request: pb.GetCaseRequest, _context: Any) -> pb.ListDeliveriesResponse:  # noqa: N802
         def read(connection: Connection) -> list[outbox.DeliveryRow]:
-            _known_id(request.case_id)
+            require_id(request.case_id)
             cases.load(connection, request.case_id)
             return outbox.of_case(connection, request.case_id)
 
@@ -147,7 +154,7 @@ class CasesServicer:
 
     async def ListEntries(self, request: pb.GetCaseRequest, _context: Any) -> pb.Entries:  # noqa: N802
         def read(connection: Connection) -> entries.Entries:
-            _known_id(request.case_id)
+            require_id(request.case_id)
             cases.load(connection, request.case_id)
             return entries.of_case(connection, request.case_id, request.caller.actor)
 
@@ -206,7 +213,7 @@ class CasesServicer:
         return pb.ReleaseObjectResponse()
 
     async def ClaimDelivery(self, request: pb.ClaimDeliveryRequest, _context: Any) -> pb.ClaimDeliveryResponse:  # noqa: N802
-        _known_id(request.delivery_id, "delivery")
+        require_id(request.delivery_id, "delivery")
         settings = self._settings
 
         def claim(connection: Connection) -> tuple[outbox.DeliveryClaim, tuple[bytes, list[bytes]]] | None:
@@ -228,7 +235,7 @@ class CasesServicer:
             lease_token=str(held.lease_token),
             lease_s=settings.lease_s,
             traceparent=held.traceparent,
-            **_report(files, intakes),
+            **report_fields(files, intakes),
         )
 
     async def StartDeliveryAttempt(self, request: pb.DeliveryLeaseRequest, _context: Any) -> pb.DeliveryLeaseResponse:  # noqa: N802
@@ -238,9 +245,9 @@ class CasesServicer:
         return await self._prolong(request, outbox.renew)
 
     async def FinishDelivery(self, request: pb.FinishDeliveryRequest, _context: Any) -> pb.DeliveryLeaseResponse:  # noqa: N802
-        _known_id(request.delivery_id, "delivery")
-        _known_id(request.lease_token, "lease")
-        status = _enum(DeliveryStatus, case_pb2.DeliveryStatus.Name(request.status))
+        require_id(request.delivery_id, "delivery")
+        require_id(request.lease_token, "lease")
+        status = enum_of(DeliveryStatus, case_pb2.DeliveryStatus.Name(request.status))
         outcome = outbox.Outcome(status, request.error_code, request.error_message, request.receipt)
         pause = (self._settings.backoff_s, self._settings.backoff_max_s)
         await self._as_worker(
@@ -267,8 +274,8 @@ class CasesServicer:
     async def _prolong(
         self, request: pb.DeliveryLeaseRequest, change: Callable[[Connection, str, str, float], None]
     ) -> pb.DeliveryLeaseResponse:
-        _known_id(request.delivery_id, "delivery")
-        _known_id(request.lease_token, "lease")
+        require_id(request.delivery_id, "delivery")
+        require_id(request.lease_token, "lease")
         lease_s = self._settings.lease_s
         await self._as_worker(lambda connection: change(connection, request.delivery_id, request.lease_token, lease_s))
         return pb.DeliveryLeaseResponse(lease_s=lease_s)
@@ -280,7 +287,7 @@ class CasesServicer:
         asked = requests.mutation(method, request)
 
         def act(connection: Connection) -> CaseView:
-            _known_id(request.case_id)
+            require_id(request.case_id)
             if requests.begin(connection, asked) is None:
                 change(connection)
                 requests.answer(connection, asked, b"{}")
@@ -296,7 +303,7 @@ class CasesServicer:
         asked = requests.mutation(method, request)
 
         def enter(connection: Connection) -> MessageT:
-            _known_id(request.case_id)
+            require_id(request.case_id)
             if not {role, "admin"} & set(request.caller.roles):
                 raise PermissionDeniedError(f"this needs the role {role}")
             earlier = requests.begin(connection, asked)
@@ -352,7 +359,7 @@ class CasesServicer:
             actor=actor,
             roles=list(roles),
             method=method,
-            case_id=_uuid_or_none(case_id),
+            case_id=uuid_or_none(case_id),
             outcome=outcome,
             trace_id=trace_details().get("trace_id", ""),
         )
@@ -378,78 +385,6 @@ class CasesServicer:
         """Blocking work beside the event loop, with the call's trace."""
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(run))
-
-
-def _new_case(request: pb.CreateCaseRequest) -> NewCase:
-    recordings = tuple(
-        replace(from_proto(recording, Recording), id=f"r{number}")
-        for number, recording in enumerate(request.recordings, 1)
-    )
-    priority = request.priority or case_pb2.PRIORITY_BATCH
-    return NewCase(
-        site_id=request.caller.site_id,
-        subject=from_proto(request.subject, Subject),
-        recordings=recordings,
-        order=from_proto(request.order, OrderRef) if request.HasField("order") else None,
-        context=from_proto(request.patient_context, PatientContext),
-        priority=_enum(Priority, case_pb2.Priority.Name(priority)),
-    )
-
-
-def _view_of(case_id: str) -> Callable[[Connection], CaseView]:
-    def read(connection: Connection) -> CaseView:
-        _known_id(case_id)
-        return cases.view(connection, case_id)
-
-    return read
-
-
-def _known_id(value: str, what: str = "case") -> None:
-    """Ids are UUIDs; whatever is none belongs to nothing. Raises NotFoundError."""
-    if _uuid_or_none(value) is None:
-        raise NotFoundError(f"there is no {what} {value[:60]!r}; ids are UUIDs")
-
-
-def _uuid_or_none(value: str | None) -> str | None:
-    try:
-        return str(UUID(value)) if value else None
-    except ValueError:
-        return None
-
-
-def _report(files: bytes, intakes: list[bytes]) -> dict[str, Any]:
-    return {
-        "files": report_pb2.ReportFiles.FromString(files),
-        "intakes": [recording_pb2.IntakeResult.FromString(intake) for intake in intakes],
-    }
-
-
-def _without_clock(view: CaseView) -> CaseView:
-    return replace(view, steps=tuple(replace(step, elapsed_s=0.0) for step in view.steps))
-
-
-def _token(case: Case) -> str:
-    return base64.urlsafe_b64encode(f"{case.created_at}|{case.id}".encode()).decode()
-
-
-def _place(token: str) -> tuple[str, str] | None:
-    """The place that a page token names. Raises InvalidRequestError."""
-    if not token:
-        return None
-    try:
-        created_at, _, case_id = base64.urlsafe_b64decode(token).decode().partition("|")
-        UUID(case_id)
-    except (ValueError, binascii.Error):
-        raise InvalidRequestError("page_token is none that this service gave out") from None
-    return created_at, case_id
-
-
-def _enum(kind: Any, name: str) -> Any:
-    """``CASE_STATUS_FAILED`` -> ``CaseStatus.FAILED``. Raises InvalidRequestError for UNSPECIFIED."""
-    try:
-        return kind[name.removeprefix(enum_prefix(kind.__name__))]
-    except KeyError:
-        raise InvalidRequestError(f"{name} is not a {kind.__name__} that can be asked for") from None
 
 
 async def serve() -> None:
