@@ -40,7 +40,7 @@ class NullSegmentation:
         """One mask over everything, whatever the video shows."""
         report(0.5, "segment", "looking at nothing")
         whole = np.ones((1, 9, 16), bool)
-        return SegmentOutput(MaskTrack(np.zeros(1), whole, ~whole), _WHOLE)
+        return SegmentOutput(MaskTrack.of(np.zeros(1), whole, ~whole), _WHOLE)
 
 
 class NullSemiology:

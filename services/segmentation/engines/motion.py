@@ -12,7 +12,7 @@ from schemas.engine import EngineInfo
 from schemas.recording import Box, Interval
 from schemas.segmentation import BodyPart, StaffContact
 from services.media.decode import frames
-from services.media.masks import MaskTrack
+from services.media.masks import MaskStack, MaskTrack
 from services.segmentation.engines import PATIENT, Report, SegmentInput, SegmentOutput, place, visitors
 from services.segmentation.engines.scan import GRID_PX, RATE_HZ, Cells, Scan, scan
 
@@ -102,7 +102,7 @@ def _length_s(seen: Scan) -> float:
 
 def _nobody(seen: Scan, request: SegmentInput, losses: tuple[str, ...]) -> SegmentOutput:
     indices = _mask_indices(seen, request.mask_rate_hz)
-    blank = np.zeros((len(indices), *seen.shape), bool)
+    blank = MaskStack.blank((len(indices), *seen.shape))
     return SegmentOutput(
         masks=MaskTrack(seen.time_s[indices], blank, blank),
         patient_region=None,
@@ -158,12 +158,9 @@ class _Answer:
         return cells if visitor is None else cells | visitor
 
     def _masks(self) -> MaskTrack:
-        shape = (len(self._indices), *self._seen.shape)
-        patient, other = np.zeros(shape, bool), np.zeros(shape, bool)
-        for row, index in enumerate(self._indices):
-            other[row] = self._others(index)
-            patient[row] = self._where.reach & ~other[row]
-        return MaskTrack(self._seen.time_s[self._indices], patient, other)
+        others = MaskStack.packed((self._others(index) for index in self._indices), *self._seen.shape)
+        patient = MaskStack.packed((self._where.reach & ~other for other in others), *self._seen.shape)
+        return MaskTrack(self._seen.time_s[self._indices], patient, others)
 
     def _gone(self, duration_s: float) -> tuple[Interval, ...]:
         """From when the patient walked out of the picture until something moves in their place again.

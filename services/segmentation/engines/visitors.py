@@ -61,7 +61,12 @@ class _Track:
     history: dict[int, bytes] = field(default_factory=dict)
 
     def visitor(self, long_side: int) -> bool:
+        """Came in over the edge and walked on."""
         return self.from_edge and self.travel >= _TRAVEL * long_side
+
+    def left_body(self, long_side: int) -> bool:
+        """Rose from the patient's place and went out over the edge."""
+        return self.from_body and not self.from_edge and self.at_edge and self.travel >= 2 * _TRAVEL * long_side
 
 
 def follow(scan: Scan, body: Cells | None) -> Visits:
@@ -78,18 +83,14 @@ def follow(scan: Scan, body: Cells | None) -> Visits:
         else:
             unsettled_until = now + _SETTLE_S  # the room is not known yet
         over = [track for track in tracks if now - track.seen_at > _LOST_S or now - track.moved_at > _REST_S]
-        done += over
+        done += [track for track in over if track.visitor(long_side) or track.left_body(long_side)]
         tracks = [track for track in tracks if not any(track is gone for gone in over)]
     packed: dict[int, bytes] = {}
     for track in (track for track in done + tracks if track.visitor(long_side)):
         for index, seen in track.history.items():
             together = unpack(seen, scan.shape) | unpack(packed[index], scan.shape) if index in packed else None
             packed[index] = seen if together is None else pack(together)
-    left = sorted(
-        max(track.history)
-        for track in done
-        if track.from_body and not track.from_edge and track.at_edge and track.travel >= 2 * _TRAVEL * long_side
-    )
+    left = sorted(max(track.history) for track in done if track.left_body(long_side))
     return Visits(scan.shape, packed, tuple(left))
 
 

@@ -1,4 +1,4 @@
-"""Masks, tracks, times, and what a file's structure says about its length."""
+"""Tracks, times, and what a file's structure says about its length."""
 
 from __future__ import annotations
 
@@ -15,32 +15,10 @@ from hypothesis import strategies as st
 
 from schemas.errors import InvalidRequestError
 from services.media.container import lacks_rate, missing_bytes, stated_length_s
-from services.media.masks import MaskTrack
 from services.media.resample import at_rate
 from services.media.timeline import Timeline
 from services.media.tracks import Track, load_tracks, save_tracks
 from tests.support import videos
-
-
-def test_masks_come_back_as_they_went(tmp_path: Path) -> None:
-    random = np.random.default_rng(3)
-    track = MaskTrack(np.arange(7) / 5, random.random((7, 9, 13)) > 0.5, random.random((7, 9, 13)) > 0.9)
-    track.save(tmp_path / "masks.npz")
-    back = MaskTrack.load(tmp_path / "masks.npz")
-    assert np.array_equal(back.time_s, track.time_s)
-    assert np.array_equal(back.patient, track.patient)
-    assert np.array_equal(back.others, track.others)
-
-
-def test_the_nearest_mask_is_found() -> None:
-    blank = np.zeros((3, 2, 2), bool)
-    track = MaskTrack(np.array([0.0, 1.0, 2.0]), blank, blank)
-    assert [track.at(t) for t in (-5, 0.4, 0.6, 1.4, 9)] == [0, 0, 1, 1, 2]
-
-
-def test_masks_of_unlike_shape_are_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="equal shapes"):
-        MaskTrack(np.zeros(2), np.zeros((2, 3, 3), bool), np.zeros((2, 3, 4), bool))
 
 
 def test_tracks_keep_their_gaps() -> None:

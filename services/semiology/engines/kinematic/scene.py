@@ -101,7 +101,7 @@ def weight_of(evidence: Evidence, shape: tuple[int, int]) -> Floats:
     region = evidence.segmentation.patient_region
     weight = box_cells(region, shape, REGION_MARGIN) if region is not None else np.ones(shape, np.float32)
     if evidence.masks is not None and len(evidence.masks.time_s):
-        ever = _cells(evidence.masks.patient.mean(axis=0), shape)
+        ever = _cells(evidence.masks.patient.share(), shape)
         weight = np.maximum(weight, _widen(ever > 0.02)) if region is not None else _widen(ever > 0.02)
     return weight if weight.any() else np.ones(shape, np.float32)
 
