@@ -70,6 +70,8 @@ class Sighting:
     """0-1; no probability."""
     side: Side = Side.UNDETERMINED
     """The patient's side, mirroring already undone where it is known."""
+    side_inferred: bool = False
+    """Left and right were not seen but inferred: the side is shown, and a reviewer has to confirm it."""
     body_part: BodyPart = BodyPart.UNSPECIFIED
     """What moves or postures."""
     rationale: str = ""

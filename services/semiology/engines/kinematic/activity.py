@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.semiology.engines.kinematic.body import USUAL_HEAD
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.scene import Scene, noise_floor
 
@@ -21,8 +22,6 @@ BIN_S = 0.25
 TREMOR_HZ = 6.5
 """Above this, movement is tremor or noise, not clonic jerks."""
 SPEED_WINDOW_S = 2.0
-DEFAULT_HEAD = 0.085
-"""Head height, share of the picture's long side, when no head was found: a patient who fills the picture."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def activity_of(scene: Scene) -> Activity | None:
     bins = len(grid.time_s) // per_bin
     if bins < 8:
         return None
-    size = body.head.size if body.head is not None else DEFAULT_HEAD
+    size = body.head.size if body.head is not None else USUAL_HEAD
     cell = 1.0 / grid.shape[1] / max(1.0, grid.aspect) / size
     floor = noise_floor(grid)
     speed = grid.speed[: bins * per_bin].reshape(bins, per_bin, *grid.shape).mean(axis=1, dtype=np.float32)

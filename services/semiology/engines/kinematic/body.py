@@ -13,8 +13,19 @@ from schemas.recording import Box, Tri
 from schemas.segmentation import BodyPart
 from schemas.semiology import Side
 from services.semiology.engines.kinematic.head import Head, HeadSource, crown
+from services.semiology.engines.kinematic.midline import Midline
 
 Floats = npt.NDArray[Any]
+
+
+class Sides(StrEnum):
+    """How left and right are known."""
+
+    SEEN = "seen"
+    """A face shows which way the patient lies and looks."""
+    INFERRED = "inferred"
+    """From the picture's symmetry or a patch of skin, for a patient who faces the camera: a reviewer has to confirm."""
+    UNKNOWN = "unknown"
 
 
 class Region(StrEnum):
@@ -39,6 +50,8 @@ SHOULDER = 0.9
 HIP = 3.6
 TRUNK_HALF = 0.62
 """Half the trunk's width; shoulders are about two head heights apart, the arms included."""
+USUAL_HEAD = 0.085
+"""Head height, picture long sides, when no head was found: a patient who fills the picture."""
 ONE_SIDED = 0.45
 """(left - right) / (left + right) of the energy from which a movement is one-sided."""
 SPREAD_SHARE = 0.18
@@ -65,8 +78,8 @@ class Body:
     """(rows, columns) 1 where the patient may be."""
     head: Head | None
     """The head, if found."""
-    sides_known: bool
-    """Whether left and right can be told."""
+    sides: Sides
+    """Whether left and right can be told, and from what."""
     how: str
     """How the axis was found, for rationales and limits."""
 
@@ -92,10 +105,13 @@ class Body:
         return (leg if region in LEGS else ~(leg | trunk | head)) & side
 
     def balance(self, energy: Floats) -> float:
-        """-1 (all on the right) to 1 (all on the left) of the energy off the head; 0 without an axis."""
-        if self.along is None or self.lateral is None:
+        """-1 (all on the right) to 1 (all on the left) of the energy off the head; 0 without a midline."""
+        if self.lateral is None:
             return 0.0
-        off = energy * (np.hypot(self.along, self.lateral) >= HEAD_RADIUS)
+        # By speed rather than power: the stronger of two moving arms would otherwise hide the other.
+        off = np.sqrt(energy)
+        if self.along is not None:
+            off = off * (np.hypot(self.along, self.lateral) >= HEAD_RADIUS)
         # A cell on the midline belongs to both sides, half a head away to one.
         lean = np.clip(self.lateral / 0.3, -1, 1)
         return float((off * lean).sum() / (off.sum() + 1e-12))
@@ -103,9 +119,9 @@ class Body:
     def side_of(self, energy: Floats) -> Side:
         """The patient's side that carries an energy map."""
         balance = self.balance(energy)
-        if not self.sides_known:
+        if self.sides is Sides.UNKNOWN:
             # An assumed axis may be wrong, so it names no side; that both sides move alike it can still show.
-            alike = self.along is not None and abs(balance) < 0.6 * ONE_SIDED
+            alike = self.lateral is not None and abs(balance) < 0.6 * ONE_SIDED
             return Side.BILATERAL_SYMMETRIC if alike else Side.UNDETERMINED
         if abs(balance) >= ONE_SIDED:
             return Side.LEFT if balance > 0 else Side.RIGHT
@@ -137,34 +153,57 @@ class Body:
         return min(left, right) >= SPREAD_SHARE and min(arms, legs) >= 0.5 * SPREAD_SHARE
 
 
+@dataclass(frozen=True)
+class Axis:
+    """Where a body lies in the picture; lengths are fractions of its long side."""
+
+    origin: tuple[float, float]
+    """The head's centre, or any point on the midline."""
+    up: tuple[float, float]
+    """Unit vector towards the crown."""
+    head_height: float
+    """The unit in which distances from the axis are given."""
+    sides: Sides
+    """What it says about left and right."""
+    how: str
+    """How it was found."""
+    has_head: bool = True
+    """Whether the origin is the head's centre."""
+
+
 def body_of(
-    shape: tuple[int, int], aspect: float, head: Head | None, weight: Floats, region: Box | None, mirrored: Tri
+    shape: tuple[int, int],
+    aspect: float,
+    head: Head | None,
+    weight: Floats,
+    region: Box | None,
+    mirrored: Tri,
+    midline: Midline | None = None,
 ) -> Body:
-    """The body's geometry from the head and from where the patient is.
+    """The body's geometry from head, midline, and where the patient is.
 
     `shape`: rows, columns of the grid; `aspect`: height over width of the picture; `weight`: (rows, columns).
-    A face gives the head end and its upright direction; the patient's mask corrects the axis. Without a head, a region
-    that is taller than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed), which
-    tells arms from legs but names no side: a patient filmed from beside the bed can fill a tall region too.
+    A face gives the head end and its upright direction; the patient's mask corrects the axis. Else the midline does,
+    with the head end where a patch of skin lies on it, or at the top when it is upright. Else a region that is taller
+    than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed), which tells arms from
+    legs but names no side: a patient filmed from beside the bed can fill a tall region too.
     """
     rows, columns = shape
     long_side = max(1.0, aspect)
     x = (np.arange(columns) + 0.5) / columns / long_side
     y = (np.arange(rows) + 0.5) / rows * aspect / long_side
     grid_x, grid_y = np.meshgrid(x, y)
-    if not _is_believed(head, region, aspect):
+    if midline is None and not _is_believed(head, region, aspect):
         head = None
-    placed = _axis(head, weight, region, grid_x, grid_y, aspect)
-    if placed is None:
-        return Body(None, None, weight, head, sides_known=False, how="the head end could not be found")
-    (origin_x, origin_y), up, size, how = placed
-    left = (-up[1], up[0])
-    if mirrored is Tri.YES:
-        left = (-left[0], -left[1])
-    away_x, away_y = grid_x - origin_x, grid_y - origin_y
-    along = -(away_x * up[0] + away_y * up[1]) / size
-    lateral = (away_x * left[0] + away_y * left[1]) / size
-    return Body(along, lateral, weight, head, sides_known=head is not None, how=how)
+    axis = _axis_of(head, midline, _centre(weight, grid_x, grid_y)) or _assumed(region, aspect)
+    if axis is None:
+        return Body(None, None, weight, head, Sides.UNKNOWN, how="the head end could not be found")
+    up = axis.up
+    left = (up[1], -up[0]) if mirrored is Tri.YES else (-up[1], up[0])
+    away_x, away_y = grid_x - axis.origin[0], grid_y - axis.origin[1]
+    along = -(away_x * up[0] + away_y * up[1]) / axis.head_height
+    lateral = (away_x * left[0] + away_y * left[1]) / axis.head_height
+    return Body(along if axis.has_head else None, lateral, weight, head, axis.sides, axis.how)
 
 
 def _is_believed(head: Head | None, region: Box | None, aspect: float) -> bool:
@@ -185,16 +224,29 @@ def _is_believed(head: Head | None, region: Box | None, aspect: float) -> bool:
     return down < TOP_SHARE and abs(across - 0.5) < MIDDLE_SHARE and head.size > height / LONGEST_BODY_HEADS
 
 
-def _axis(
-    head: Head | None, weight: Floats, region: Box | None, grid_x: Floats, grid_y: Floats, aspect: float
-) -> tuple[tuple[float, float], tuple[float, float], float, str] | None:
-    """Head centre, unit vector towards the crown, head height, and how it was found."""
-    centre = _centre(weight, grid_x, grid_y)
+def _axis_of(head: Head | None, midline: Midline | None, centre: tuple[float, float] | None) -> Axis | None:
+    """The axis that a head, a midline or both show; none without either."""
+    if head is not None and (midline is None or head.source is HeadSource.FACE):
+        is_face = head.source is HeadSource.FACE
+        up = _towards(head, centre, crown(head.turned_deg) if is_face else None)
+        sides = Sides.SEEN if is_face else Sides.INFERRED
+        return Axis((head.x, head.y), up, head.size, sides, f"from the {head.source.value}") if up else None
+    if midline is None:
+        return None
+    down = midline.down
     if head is not None:
-        up: tuple[float, float] | None = crown(head.turned_deg) if head.source is HeadSource.FACE else None
-        up = _towards(head, centre, up)
-        if up is not None:
-            return (head.x, head.y), up, head.size, f"from the {head.source.value}"
+        is_below = midline.below(head.x, head.y) > 0
+        up = down if is_below else (-down[0], -down[1])
+        how = "from the picture's symmetry and a patch of skin"
+        return Axis((head.x, head.y), up, head.size, Sides.INFERRED, how)
+    sides, how = Sides.INFERRED, "from the picture's symmetry, taken as head up"
+    if not midline.is_upright:
+        sides, how = Sides.UNKNOWN, "from the picture's symmetry, at which end the head lies is not known"
+    return Axis((midline.x, midline.y), (-down[0], -down[1]), USUAL_HEAD, sides, how, has_head=False)
+
+
+def _assumed(region: Box | None, aspect: float) -> Axis | None:
+    """Head up in a region that is clearly taller than wide; none in others."""
     if region is None:
         return None
     long_side = max(1.0, aspect)
@@ -203,7 +255,8 @@ def _axis(
     if height < 1.2 * width:
         return None
     x, y = (region.left + region.right) / 2 / long_side, region.top * aspect / long_side
-    return (x, y + height / 12), (0.0, -1.0), height / 6, "assumed upright, no face found"
+    how = "assumed upright, no face found"
+    return Axis((x, y + height / 12), (0.0, -1.0), height / 6, Sides.UNKNOWN, how)
 
 
 def _centre(weight: Floats, grid_x: Floats, grid_y: Floats) -> tuple[float, float] | None:

@@ -62,7 +62,7 @@ class KinematicEngine:
                 (begin, end),
                 lambda reached: report(0.9 * reached / parts[-1][1], "flow", "measuring movement"),
             )
-            body = body or body_in(evidence, grid.shape, grid.aspect)
+            body = body or body_in(evidence, grid)
             scene = scene_of(evidence, grid, body)
             events.append(events_in(scene, parts[-1][1]))
             seen.append(kept(scene))

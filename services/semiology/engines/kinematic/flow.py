@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import contextlib
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +37,12 @@ MARGIN_PX = 12
 WINDOW_STEP_PX = 64
 """Windows handed to the flow are multiples of this, so that few sizes occur."""
 TICK_FRAMES = 150
+MOST_THREADS = 2
+"""More measure no faster: Python's own share of the work is then the limit."""
+LOOK_AHEAD = 2
+"""Pairs of pictures per thread that wait to be measured."""
+FIRST_ROOM = 1024
+"""Frames for which a grid has room where its length is not known."""
 CAMERA_SHARE = 0.5
 """Camera movement is assumed when more than this share of textured cells moves together (median of their flow)."""
 
@@ -64,20 +77,40 @@ class MotionGrid:
         return self.velocity.shape[1], self.velocity.shape[2]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The movement between two pictures: one row of a grid."""
+
+    time_s: float
+    velocity: npt.NDArray[np.float16]
+    speed: npt.NDArray[np.float16]
+    camera: Array
+    light: bool
+    same: bool
+
+
 class _FlowMeter:
     """Measures cell movement between consecutive pictures."""
 
     def __init__(self, height: int, width: int) -> None:
+        """For pictures of this size; belongs to one thread."""
         import cv2
 
         cv2.setNumThreads(1)
         self._cv2 = cv2
         self._speck = np.ones((2, 2), np.uint8)
         self._dis: dict[tuple[int, int], Any] = {}
-        self.rows, self.columns = max(1, round(height / CELL_PX)), max(1, round(width / CELL_PX))
+        self.rows, self.columns = _cells_of(height, width)
         self._long_side = float(max(height, width))
 
-    def measure(
+    def step(self, before: Frame, after: Frame) -> _Step:
+        """What moved between two pictures, per second."""
+        step_s = max(1e-3, after.time_s - before.time_s)
+        velocity, speed, camera, light, same = self._moved(before.image, after.image)
+        cells = (velocity / step_s).astype(np.float16), (speed / step_s).astype(np.float16)
+        return _Step(after.time_s, *cells, camera / step_s, light, same)
+
+    def _moved(
         self, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]
     ) -> tuple[Array, Array, Array, bool, bool]:
         """Velocity (rows, columns, 2) and speed (rows, columns) per frame step, camera (2,), light and same flags."""
@@ -150,47 +183,113 @@ def _camera(cells: Array, changed: Array) -> Array:
         return np.zeros(2, np.float32)
     flat = cells.reshape(-1, 2)
     middle = np.median(flat, axis=0)
-    near = np.hypot(*(flat - middle).T) < 0.3 + 0.3 * float(np.hypot(*middle))
-    return middle.astype(np.float32) if float(near.mean()) > CAMERA_SHARE else np.zeros(2, np.float32)
+    together = np.hypot(*(cells - middle).transpose(2, 0, 1)) < 0.3 + 0.3 * float(np.hypot(*middle))
+    # A patient who fills the picture can move most of it, but not the walls: the edges must come along.
+    edges = np.concatenate((together[0], together[-1], together[:, 0], together[:, -1]))
+    whole = float(together.mean()) > CAMERA_SHARE and float(edges.mean()) > CAMERA_SHARE
+    return middle.astype(np.float32) if whole else np.zeros(2, np.float32)
 
 
-def measure(source: Iterator[Frame], rate_hz: float, tick: Tick = lambda _: None) -> MotionGrid:
+def _cells_of(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the grid over a picture."""
+    return max(1, round(height / CELL_PX)), max(1, round(width / CELL_PX))
+
+
+@dataclass
+class _Rows:
+    """A growing grid: its room is taken at once, so that nothing is copied and only what is filled takes memory."""
+
+    shape: tuple[int, int]
+    room: int
+    steps: list[tuple[float, Array, bool, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._velocity = np.empty((self.room, *self.shape, 2), np.float16)
+        self._speed = np.empty((self.room, *self.shape), np.float16)
+
+    def add(self, step: _Step) -> None:
+        """One more row; past its room the grid is copied to half as much again."""
+        count = len(self.steps)
+        if count == len(self._speed):
+            more = count // 2 + FIRST_ROOM
+            self._velocity = np.concatenate((self._velocity, np.empty((more, *self.shape, 2), np.float16)))
+            self._speed = np.concatenate((self._speed, np.empty((more, *self.shape), np.float16)))
+        self._velocity[count], self._speed[count] = step.velocity, step.speed
+        self.steps.append((step.time_s, step.camera, step.light, step.same))
+
+    def grid(self, rate_hz: float, aspect: float) -> MotionGrid:
+        """All rows so far."""
+        count = len(self.steps)
+        return MotionGrid(
+            rate_hz=rate_hz,
+            time_s=np.array([time_s for time_s, *_ in self.steps], np.float64),
+            velocity=self._velocity[:count],
+            speed=self._speed[:count],
+            camera=np.array([camera for _, camera, _, _ in self.steps], np.float32).reshape(count, 2),
+            light=np.array([light for _, _, light, _ in self.steps], bool),
+            same=np.array([same for *_, same in self.steps], bool),
+            aspect=aspect,
+        )
+
+
+def _steps(source: Iterator[Frame], size: tuple[int, int], threads: int) -> Generator[_Step, None, None]:
+    """The movement of consecutive pictures of `size` (height, width) in their order, by so many threads."""
+    if threads == 1:
+        meter = _FlowMeter(*size)
+        yield from (meter.step(before, after) for before, after in pairwise(source))
+        return
+    own = threading.local()
+
+    def step(before: Frame, after: Frame) -> _Step:
+        if not hasattr(own, "meter"):
+            own.meter = _FlowMeter(*size)
+        done: _Step = own.meter.step(before, after)
+        return done
+
+    waiting: deque[Future[_Step]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="flow") as pool:
+        for before, after in pairwise(source):
+            waiting.append(pool.submit(step, before, after))
+            if len(waiting) > LOOK_AHEAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def threads_to_use() -> int:
+    """The share of the processors that the computing pool gives to this process, at most `MOST_THREADS`."""
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return min(MOST_THREADS, max(1, int(share) if share.isdecimal() else os.cpu_count() or 1))
+
+
+def measure(
+    source: Iterator[Frame],
+    rate_hz: float,
+    tick: Tick = lambda _: None,
+    *,
+    room: int = FIRST_ROOM,
+    threads: int | None = None,
+) -> MotionGrid:
     """Measures movement through consecutive `source` pictures (grey, one size); memory grows by 3 kB per frame.
 
-    `tick` is told the time reached every few seconds of video.
+    `tick` is told the time reached every few seconds of video. `room`: about how many pictures are expected.
+    `threads`: `threads_to_use` where none is given; the grid is the same to the bit with any number.
     """
-    meter: _FlowMeter | None = None
-    before: Frame | None = None
-    times: list[float] = []
-    rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16], Array, bool, bool]] = []
-    aspect = 1.0
-    for frame in source:
-        if before is None or meter is None:
-            height, width = frame.image.shape[:2]
-            meter, aspect = _FlowMeter(height, width), height / width
-        else:
-            step_s = max(1e-3, frame.time_s - before.time_s)
-            velocity, speed, camera, light, same = meter.measure(before.image, frame.image)
-            cells = (velocity / step_s).astype(np.float16), (speed / step_s).astype(np.float16)
-            rows.append((*cells, camera / step_s, light, same))
-            times.append(frame.time_s)
-        before = frame
-        if len(times) % TICK_FRAMES == TICK_FRAMES - 1:
-            tick(frame.time_s)
-    shape = (meter.rows, meter.columns) if meter else (1, 1)
-    count = len(rows)
-    return MotionGrid(
-        rate_hz=rate_hz,
-        time_s=np.asarray(times, np.float64),
-        velocity=np.stack([row[0] for row in rows]) if count else np.zeros((0, *shape, 2), np.float16),
-        speed=np.stack([row[1] for row in rows]) if count else np.zeros((0, *shape), np.float16),
-        camera=np.stack([row[2] for row in rows]) if count else np.zeros((0, 2), np.float32),
-        light=np.asarray([row[3] for row in rows], bool),
-        same=np.asarray([row[4] for row in rows], bool),
-        aspect=aspect,
-    )
+    first = next(source, None)
+    if first is None:
+        return _Rows((1, 1), 0).grid(rate_hz, 1.0)
+    height, width = first.image.shape[:2]
+    rows = _Rows(_cells_of(height, width), room)
+    pictures = chain((first,), source)
+    with contextlib.closing(_steps(pictures, (height, width), threads or threads_to_use())) as steps:
+        for count, step in enumerate(steps, start=1):
+            rows.add(step)
+            if count % TICK_FRAMES == TICK_FRAMES - 1:
+                tick(step.time_s)
+    return rows.grid(rate_hz, height / width)
 
 
-def part_of(proxy: Path, rate_hz: float, span: tuple[float, float] | None, tick: Tick = lambda _: None) -> MotionGrid:
-    """The movement of the proxy within `span` (seconds; none: all of it) at about `rate_hz`."""
-    return measure(frames(proxy, rate_hz=rate_hz, long_side_px=LONG_SIDE_PX, colour="gray", span=span), rate_hz, tick)
+def part_of(proxy: Path, rate_hz: float, span: tuple[float, float], tick: Tick = lambda _: None) -> MotionGrid:
+    """The movement of the proxy within `span` (seconds) at about `rate_hz`."""
+    pictures = frames(proxy, rate_hz=rate_hz, long_side_px=LONG_SIDE_PX, colour="gray", span=span)
+    return measure(pictures, rate_hz, tick, room=math.ceil((span[1] - span[0]) * rate_hz) + 1)

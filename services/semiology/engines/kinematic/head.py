@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.recording import Box
+from services.semiology.engines.kinematic.midline import Midline
 
 Picture = npt.NDArray[np.uint8]
 
@@ -51,6 +52,10 @@ TURNS = (0, 90, 270, 180)
 and enlarged crops were tried on small faces (24–36 px) and found nothing more."""
 PROFILE_TURNS = (0,)
 """Directions in which profiles are looked for too."""
+HEADS = (0.02, 0.16)
+"""Smallest and largest patch of skin, picture long sides, that is a head on a midline."""
+CLEAR = 1.2
+"""Head sizes between a head and the middle of what moves: hands on the blanket lie on the midline, too."""
 LARGEST_FACE = 0.25
 """Share of the picture's long side; a larger box is furniture."""
 
@@ -69,11 +74,27 @@ def load() -> None:
     _cascades()
 
 
-def find_head(stills: Sequence[Picture], region: Box | None) -> Head | None:
-    """The head in a few colour stills (H x W x 3, BGR) of one recording; none when nothing convinces."""
+def find_head(stills: Sequence[Picture], region: Box | None, midline: Midline | None) -> Head | None:
+    """The head in a few colour stills (H x W x 3, BGR) of one recording; none when nothing convinces.
+
+    A face, else a patch of skin: on the midline where one is known, else in the patient's region.
+    """
     if not stills:
         return None
-    return _by_face(stills, region) or _by_skin(stills, region)
+    face = _by_face(stills, region)
+    if face is not None:
+        return face
+    patches = _patches(stills, None if midline is not None else region)
+    if midline is not None:
+        patches = [patch for patch in patches if _is_on(midline, patch)]
+    return patches[0] if patches else None
+
+
+def _is_on(midline: Midline, patch: Head) -> bool:
+    """Whether a patch may be the head of a body on that line: clear of where the limbs move, above it when upright."""
+    below = midline.below(patch.x, patch.y)
+    clear = below < -CLEAR * patch.size if midline.is_upright else abs(below) > CLEAR * patch.size
+    return clear and midline.distance(patch.x, patch.y) < 0.6 * patch.size and HEADS[0] < patch.size < HEADS[1]
 
 
 def _by_face(stills: Sequence[Picture], region: Box | None) -> Head | None:
@@ -176,8 +197,8 @@ def _at_the_end(x: float, y: float, turn: int, region: Box | None) -> bool:
     return off_x * up[0] + off_y * up[1] > (0.05 if turn else -0.2)
 
 
-def _by_skin(stills: Sequence[Picture], region: Box | None) -> Head | None:
-    """The largest compact skin patch (hands are smaller, arms are long); none in pictures without colour."""
+def _patches(stills: Sequence[Picture], region: Box | None) -> list[Head]:
+    """Compact skin patches, best first (hands are smaller, arms are long); none in pictures without colour."""
     import cv2
 
     height, width = stills[0].shape[:2]
@@ -188,7 +209,7 @@ def _by_skin(stills: Sequence[Picture], region: Box | None) -> Head | None:
     skin = ((red >= 133) & (red <= 173) & (blue >= 77) & (blue <= 127) & (luma > 40)).astype(np.uint8)
     skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     count, _, stats, centres = cv2.connectedComponentsWithStats(skin)
-    best: tuple[float, Head] | None = None
+    found: list[tuple[float, Head]] = []
     for k in range(1, count):
         _, _, box_width, box_height, area = (int(v) for v in stats[k])
         x, y = (float(v) for v in centres[k])
@@ -199,7 +220,5 @@ def _by_skin(stills: Sequence[Picture], region: Box | None) -> Head | None:
         if fill < 0.55 or aspect < 0.5:
             continue
         size = float(np.sqrt(area / 0.75))
-        score = area * fill * aspect
-        if best is None or score > best[0]:
-            best = score, Head(x / long_side, y / long_side, size / long_side, HeadSource.SKIN, 0, 1.0)
-    return best[1] if best else None
+        found.append((area * fill * aspect, Head(x / long_side, y / long_side, size / long_side, HeadSource.SKIN)))
+    return [head for _, head in sorted(found, key=lambda one: -one[0])]

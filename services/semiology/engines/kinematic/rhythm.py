@@ -50,6 +50,15 @@ class Run:
     """(rows, columns) cells of the last window in which it was seen, widened by one cell."""
     ratio: list[float]
     """Band ratio of each window."""
+    places: list[tuple[float, float]]
+    """Centre (row, column) of the source in each window."""
+
+    @property
+    def travel(self) -> float:
+        """Cells between where the source is in the first and in the last third of its windows."""
+        third = max(1, len(self.places) // 3)
+        begin, end = np.median(self.places[:third], axis=0), np.median(self.places[-third:], axis=0)
+        return float(np.hypot(*(end - begin)))
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Rhythm:
     """Median share of 2–6 Hz."""
     speed: float
     """Velocity (root mean square) of its strongest cell, picture long sides per second."""
+    travel: float
+    """How far its place moved from its first to its last third, picture widths: somebody who walks moves on."""
     train: Train
     """Its jerks."""
 
@@ -120,8 +131,9 @@ def _link(runs: list[Run], sources: list[npt.NDArray[np.bool_]], window: int, po
         touched = [run for run in runs if bool((run.recent & wide).any())]
         energy = np.where(source, power, 0)
         share = float(np.average(ratio[source], weights=power[source]))
+        place = (float(np.average(np.nonzero(source)[0])), float(np.average(np.nonzero(source)[1])))
         if not touched:
-            runs.append(Run(window, window, energy, wide, [share]))
+            runs.append(Run(window, window, energy, wide, [share], [place]))
             continue
         run = touched[0]
         for other in touched[1:]:
@@ -129,10 +141,12 @@ def _link(runs: list[Run], sources: list[npt.NDArray[np.bool_]], window: int, po
             run.energy = run.energy + other.energy
             run.recent = run.recent | other.recent
             run.ratio += other.ratio
+            run.places += other.places
             runs[:] = [kept for kept in runs if kept is not other]
         run.recent = wide | run.recent if run.last == window else wide
         run.last, run.energy = window, run.energy + energy
         run.ratio.append(share)
+        run.places.append(place)
 
 
 def _widened(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -158,4 +172,5 @@ def _describe(grid: MotionGrid, run: Run) -> Rhythm | None:
     inside = (grid.time_s >= train.onset_s) & (grid.time_s <= train.offset_s)
     moving = grid.velocity[inside][:, strongest[0], strongest[1]].astype(np.float32)
     speed = float(np.sqrt((moving**2).sum(axis=1).mean())) if inside.any() else 0.0
-    return Rhythm(run.energy, cells, float(np.median(run.ratio)), speed, train)
+    travel = run.travel / run.energy.shape[1]
+    return Rhythm(run.energy, cells, float(np.median(run.ratio)), speed, travel, train)

@@ -18,6 +18,7 @@ from services.semiology.engines import Evidence
 from services.semiology.engines.kinematic.body import Body, body_of
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.head import Picture, find_head
+from services.semiology.engines.kinematic.midline import find_midline
 
 Floats = npt.NDArray[Any]
 
@@ -25,12 +26,14 @@ STILL_PX = 560
 """Long side of stills: the cascades' smallest face is then 23 px of a 640 px proxy."""
 STILLS = 5
 """Stills in which the head is looked for."""
-REGION_MARGIN = 0.06
+REGION_MARGIN = 0.2
 """The patient's region is widened by this share of the picture: limbs reach out of it."""
 NOISE_MARGIN = 3.0
 """Cell velocities below this many times the picture's own floor are taken as still."""
 STIRRING = 0.01
 """Cell speed, long sides per second, that is more than breathing."""
+FEWEST_CELLS = 2
+"""Cells that move when somebody stirs: a hand covers two."""
 SHAKING_SPEED = 0.004
 """Camera velocity (long sides per second) from which the picture counts as moving."""
 
@@ -85,12 +88,33 @@ def stills_of(evidence: Evidence) -> list[Picture]:
     return pictures
 
 
-def body_in(evidence: Evidence, shape: tuple[int, int], aspect: float) -> Body:
-    """The patient's geometry on a grid of `shape`."""
-    weight = weight_of(evidence, shape)
+def body_in(evidence: Evidence, grid: MotionGrid) -> Body:
+    """The patient's geometry on the cells of `grid`, whose movement shows where the patient is."""
+    weight = weight_of(evidence, grid.shape)
     region = evidence.recording.patient_box or evidence.segmentation.patient_region
-    head = find_head(stills_of(evidence), region)
-    return body_of(shape, aspect, head, weight, region, evidence.recording.mirrored)
+    stills = stills_of(evidence)
+    midline = find_midline(_middle(stills), _moved(evidence, grid, weight)) if stills else None
+    head = find_head(stills, region, midline)
+    return body_of(grid.shape, grid.aspect, head, weight, region, evidence.recording.mirrored, midline)
+
+
+def _middle(stills: Sequence[Picture]) -> npt.NDArray[np.uint8]:
+    """The grey picture of what stays where it is in most stills."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(np.median(np.stack(stills), axis=0).astype(np.uint8), cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _moved(evidence: Evidence, grid: MotionGrid, weight: Floats) -> Floats:
+    """(rows, columns) how much the patient moved where, on average, above the noise."""
+    speed = only_patient(grid, weight, evidence.masks).speed
+    if not len(speed):
+        return np.zeros(grid.shape, np.float32)
+    floor = max(STIRRING / 2, noise_floor(grid))
+    total = np.zeros(grid.shape, np.float32)
+    for begin in range(0, len(speed), 1000):  # not the whole part at once in float32
+        total += np.maximum(speed[begin : begin + 1000].astype(np.float32) - floor, 0).sum(axis=0)
+    return np.asarray(total / len(speed))
 
 
 def weight_of(evidence: Evidence, shape: tuple[int, int]) -> Floats:
@@ -150,7 +174,9 @@ def gaps_of(evidence: Evidence, grid: MotionGrid) -> tuple[CoverageGap, ...]:
     found = [CoverageGap(span, Reason.DARK) for span in quality.dark]
     found += [CoverageGap(span, Reason.CAMERA_MOVING) for span in quality.camera_moving]
     found += [CoverageGap(span, Reason.VIEW_MISSING) for span in quality.frozen]
-    found += [CoverageGap(span, Reason.PATIENT_NOT_FOUND) for span in segmentation.patient_missing]
+    if segmentation.patient_region is not None or not moving_frames(grid).any():
+        # A patient of whom only a hand ever moves is not located, but the hand is seen: small movement counts.
+        found += [CoverageGap(span, Reason.PATIENT_NOT_FOUND) for span in segmentation.patient_missing]
     found += [CoverageGap(span, Reason.CAMERA_MOVING) for span in shaking(grid)]
     return tuple(sorted(found, key=lambda gap: gap.span))
 
@@ -237,8 +263,8 @@ def noise_floor(grid: MotionGrid) -> float:
 
 
 def moving_frames(grid: MotionGrid) -> Floats:
-    """(n,) 1 where at least three cells (a forearm) exceed the noise and a least speed, averaged over half a second."""
+    """(n,) 1 where at least two cells (a hand) exceed the noise and a least speed, averaged over half a second."""
     limit = max(noise_floor(grid), STIRRING)
-    busy = ((grid.speed > limit).sum(axis=(1, 2)) >= 3).astype(np.float32)
+    busy = ((grid.speed > limit).sum(axis=(1, 2)) >= FEWEST_CELLS).astype(np.float32)
     length = max(1, round(0.5 * grid.rate_hz))
     return np.asarray(np.convolve(busy, np.ones(length) / length, "same") > 0.3, np.float32)

@@ -10,6 +10,7 @@ from schemas.recording import Tri
 from schemas.segmentation import BodyPart, ViewKind
 from schemas.semiology import Reason, Side, StateBefore
 from services.semiology.engines import Answer, Proposal, Sighting
+from services.semiology.engines.kinematic.body import Sides
 from services.semiology.engines.kinematic.events import Event, Kind
 from services.semiology.engines.kinematic.head import HeadSource
 from services.semiology.engines.kinematic.scene import Seen
@@ -111,12 +112,12 @@ def _without_rate(sign: Sign, scene: Seen) -> Answer | None:
 def _without_body(sign: Sign, scene: Seen) -> Answer | None:
     """The reason when the parts that a sign speaks of were not found."""
     body = scene.body
-    if sign.id in NEEDS_FACE and (body.head is None or not body.sides_known):
+    if sign.id in NEEDS_FACE and (body.head is None or body.sides is Sides.UNKNOWN):
         return Answer(sign.id, reason=Reason.FACE_NOT_VISIBLE, reason_text="No face was found to see turn.")
     if sign.id in NEEDS_AXIS and body.along is None:
         text = f"Arms, pelvis and legs could not be told apart: {body.how}."
         return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
-    if sign.id in NEEDS_SIDES and not body.sides_known:
+    if sign.id in NEEDS_SIDES and body.sides is Sides.UNKNOWN:
         text = f"Left and right could not be told apart: {body.how}."
         return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
     return None
@@ -224,5 +225,11 @@ def sighting(event: Event, scene: Seen) -> Sighting:
         censored_left=event.censored_left,
         censored_right=event.censored_right,
         touched_by_staff=touched,
+        side_inferred=scene.body.sides is Sides.INFERRED,
     )
-    return replace(made, rationale=made.rationale + " Staff touch the patient meanwhile.") if touched else made
+    notes = [made.rationale]
+    if touched:
+        notes.append("Staff touch the patient meanwhile.")
+    if made.side_inferred and event.side is not Side.UNDETERMINED:
+        notes.append(f"Left and right are inferred {scene.body.how}, for a patient who faces the camera.")
+    return replace(made, rationale=" ".join(notes))

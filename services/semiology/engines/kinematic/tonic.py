@@ -34,8 +34,14 @@ REST = 0.25
 QUIET_BEFORE_S = 2.0
 SEEN_BEFORE_S = 1.0
 """What was there before must have been seen, else nothing was taken up."""
-TREMOR_PACE_HZ = 6.5
-"""Mean frequency of the movement during a hold from which it is tremor."""
+JERKING_SHARE = 0.5
+"""Share of a hold that clonic jerks may fill."""
+TREMOR_PACE_HZ = (4.5, 6.2)
+"""Mean frequency of the movement during a hold from which it may be, and surely is, tremor; waving and handling lie
+below even with their overtones."""
+TREMOR_LEVEL = (0.0002, 0.001)
+"""Tremor power (square heads times (heads per second) squared) of a hold: a forearm that trembles by a finger's width
+has about 0.001, still limbs a tenth of it."""
 COARSE = 4.0
 """Bursts are also looked for at this multiple of `DRIFT`: strong tremor leaves some drift in the hold."""
 PRIOR = -2.8
@@ -45,7 +51,10 @@ WEIGHT_ABRUPT = 1.0
 WEIGHT_RETURN = 0.7
 WEIGHT_BOTH = 1.0
 WEIGHT_SEQUENCE = 2.5
-"""Clonic jerks follow the hold directly: the tonic-clonic sequence."""
+"""Clonic jerks follow the hold directly: the tonic-clonic sequence; half of it when no tremor was seen."""
+WEIGHT_BRIEF = -1.2
+BRIEF_S = (4.0, 7.0)
+"""A hold so short that nothing follows is more often a stretch than a tonic seizure."""
 WEIGHT_TRUNK = -2.0
 """The trunk travels: turning over, sitting up."""
 
@@ -66,6 +75,8 @@ def tonic_events(activity: Activity, body: Body, clonic: Sequence[Event], end_s:
     """Tonic candidates in time order."""
     events = []
     for hold in holds(activity):
+        if _is_jerking(hold, activity, clonic):
+            continue
         event = _event(hold, activity, body, clonic, end_s)
         if event is not None:
             events.append(event)
@@ -137,6 +148,8 @@ def _event(hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], 
     if jerks is not None:
         offset_s = jerks.onset_s
     rise_s = _rise_s(activity, hold)
+    limb_energy = energy * (1 - body.cells(Region.HEAD)) if body.along is not None else energy
+    side = body.side_of(limb_energy)
     both = min(sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)) / (limbs + 1e-9) if shares else 0.0
     trunk = shares[Region.TRUNK] + shares[Region.HEAD] if shares else 0.0
     evidence = (
@@ -145,15 +158,15 @@ def _event(hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], 
         + WEIGHT_ABRUPT * (1 - ramp(rise_s, 0.9, 1.8))
         + WEIGHT_RETURN * _returned(activity, hold, way)
         + WEIGHT_BOTH * ramp(both, 0.1, 0.3)
-        + (WEIGHT_SEQUENCE if jerks else 0.0)
+        + (WEIGHT_SEQUENCE * (0.5 + 0.5 * ramp(tremor, 0.0, 0.5)) if jerks and _agree(side, jerks.side) else 0.0)
         + WEIGHT_TRUNK * ramp(trunk, 0.5, 0.8)
     )
     censored = hold.back is None and jerks is None
-    limb_energy = energy * (1 - body.cells(Region.HEAD)) if body.along is not None else energy
-    side = body.side_of(limb_energy)
     held_s = offset_s - held_from
     if censored:
         evidence -= 0.7
+    if jerks is None:
+        evidence += WEIGHT_BRIEF * (1 - ramp(held_s, *BRIEF_S))
     score = logistic(evidence)
     return Event(
         kind=Kind.TONIC,
@@ -175,6 +188,18 @@ def _event(hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], 
     )
 
 
+def _is_jerking(hold: Hold, activity: Activity, clonic: Sequence[Event]) -> bool:
+    """Whether clonic jerks fill most of a hold: a limb that jerks comes to rest nowhere else, but is held by nobody."""
+    begin, end = float(activity.time_s[hold.rise[1] - 1]), float(activity.time_s[hold.end - 1])
+    shared = sum(max(0.0, min(end, e.offset_s) - max(begin, e.onset_s)) for e in clonic if e.score > 0.5)
+    return shared > JERKING_SHARE * (end - begin)
+
+
+def _agree(posture: Side, jerks: Side) -> bool:
+    """Whether jerks may go on where the posture was: those of the other side are no second phase of it."""
+    return {posture, jerks} != {Side.LEFT, Side.RIGHT}
+
+
 def _follows(jerks: Event, held_from_s: float, held_to_s: float) -> bool:
     """Whether clonic jerks begin out of a hold that lasted long enough."""
     return jerks.score > 0.5 and held_from_s + SHORTEST_HOLD_S <= jerks.onset_s <= held_to_s + 3.0
@@ -188,17 +213,17 @@ def _tremor(activity: Activity, hold: Hold) -> float:
     before = activity.tremor[max(0, first - 5 * pad) : max(1, first - pad)]
     if len(held) < 2:
         return 0.0
-    if float(np.median(activity.pace[past + pad : hold.end - pad])) < TREMOR_PACE_HZ:
-        return 0.0  # slower movement with overtones, such as waving
+    pace = float(np.median(activity.pace[past + pad : hold.end - pad]))
     level = float(np.median(held))
-    return ramp(level / (float(np.median(before)) + 1e-6), 3.0, 10.0) * ramp(level, 0.002, 0.01)
+    above_rest = ramp(level / (float(np.median(before)) + 1e-6), 3.0, 10.0)
+    return above_rest * ramp(level, *TREMOR_LEVEL) * ramp(pace, *TREMOR_PACE_HZ)
 
 
 def _tremor_end(activity: Activity, hold: Hold) -> int:
     """First bin after the hold's tremor: limbs under tension may slip in between."""
     level = 0.25 * float(np.median(activity.tremor[hold.rise[1] + 4 : hold.end - 4]))
     end = hold.end
-    while end < len(activity.time_s) and activity.tremor[end] > level and activity.pace[end] > TREMOR_PACE_HZ:
+    while end < len(activity.time_s) and activity.tremor[end] > level and activity.pace[end] > TREMOR_PACE_HZ[1]:
         end += 1
     return end
 

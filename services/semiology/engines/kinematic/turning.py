@@ -15,7 +15,7 @@ import numpy.typing as npt
 from schemas.segmentation import BodyPart
 from schemas.semiology import Measure, Side
 from services.semiology.engines.kinematic.activity import BIN_S, Activity
-from services.semiology.engines.kinematic.body import Body, Region
+from services.semiology.engines.kinematic.body import Body, Region, Sides
 from services.semiology.engines.kinematic.events import Event, Kind, logistic, ramp
 from services.semiology.engines.kinematic.tonic import bursts
 
@@ -28,16 +28,18 @@ SMALLEST = 0.035
 """Way of the face's surface in heads, measured so, that counts as a turn (about 20–30°)."""
 VERSION_TURN_S = 1.5
 VERSION_HOLD_S = 4.0
+UNFORCED, UNSEEN = 0.3, 0.45
+"""Highest scores of an unforced turn, and of a turn of what is only inferred to be a head."""
 
 
 def head_events(activity: Activity, body: Body, end_s: float) -> tuple[Event, ...]:
     """Head turns in time order; none when the face or the sides are unknown."""
-    if body.along is None or body.head is None or not body.sides_known:
+    if body.along is None or body.head is None or body.sides is Sides.UNKNOWN:
         return ()
     turn = _turning(activity, body)
     events = []
     for first, past in _turns(turn):
-        event = _event(turn, first, past, activity, end_s)
+        event = _event(turn, (first, past), activity, body, end_s)
         if event is not None:
             events.append(event)
     return tuple(events)
@@ -69,7 +71,15 @@ def _turns(turn: Floats) -> list[tuple[int, int]]:
     return sorted(s for s in both if abs(float(turn[s[0] : s[1]].sum())) * BIN_S >= SMALLEST)
 
 
-def _event(turn: Floats, first: int, past: int, activity: Activity, end_s: float) -> Event | None:
+def _most(body: Body, *, forced: bool) -> float:
+    """Highest score as part of a seizure: only a forced turn of a face that was seen makes an episode by itself."""
+    if not forced:
+        return UNFORCED
+    return 1.0 if body.sides is Sides.SEEN else UNSEEN
+
+
+def _event(turn: Floats, bins: tuple[int, int], activity: Activity, body: Body, end_s: float) -> Event | None:
+    first, past = bins
     way = float(turn[first:past].sum()) * BIN_S
     place = np.cumsum(turn[past:]) * BIN_S * np.sign(way)
     back = np.flatnonzero(place < -0.5 * abs(way))
@@ -95,7 +105,7 @@ def _event(turn: Floats, first: int, past: int, activity: Activity, end_s: float
         offset_s=offset,
         onset_error_s=0.6,
         offset_error_s=0.8,
-        score=score if forced else min(score, 0.3),
+        score=min(score, _most(body, forced=forced)),
         sign_score=score if forced else 0.4 + 0.5 * ramp(abs(way), 0.035, 0.12),
         side=side,
         part=BodyPart.HEAD,

@@ -31,6 +31,8 @@ LEAST_BUSY = 0.6
 """Share of the 10 s before in which the patient must have moved; less is rest with a movement in it."""
 STILL = 0.06
 """Movement below which nobody stirs: a twentieth of calm gestures."""
+WALKING = (0.25, 0.45)
+"""Picture widths over which the place of vigorous movement wanders when somebody walks through the picture."""
 FARTHEST_TRAVEL = 0.12
 """Picture widths over which the place of the movement may wander before an arrest: handling stays before the body,
 somebody who walks out of the picture does not, and an empty room is no arrest."""
@@ -59,6 +61,7 @@ def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> t
             - 2.0 * (1 - ramp(area, 0.06, 0.15))
             + (0.8 if sudden else 0.0)
             - 1.8 * ramp(even, 0.55, 0.8)
+            - 2.0 * ramp(travel(activity, first, past), *WALKING)
             - (1.5 if first <= 3 and past >= len(smooth) - 3 else 0.0)  # neither begin nor end: just how it is there
         )
         onset, offset = float(activity.time_s[first]), float(activity.time_s[past - 1])
