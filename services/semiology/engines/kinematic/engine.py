@@ -55,21 +55,29 @@ class KinematicEngine:
         seen, events = [], []
         body: Body | None = None
         parts = parts_of(evidence.intake.facts.duration_s)
-        for begin, end in parts:
-            grid = flow.part_of(
-                evidence.proxy,
-                evidence.intake.proxy_rate_hz,
-                (begin, end),
-                lambda reached: report(0.9 * reached / parts[-1][1], "flow", "measuring movement"),
-            )
-            body = body or body_in(evidence, grid)
-            scene = scene_of(evidence, grid, body)
-            events.append(events_in(scene, parts[-1][1]))
-            seen.append(kept(scene))
+        for span in parts:
+            here, found = _judged(evidence, span, parts[-1][1], body, report)
+            body = here.body
+            seen.append(here)
+            events.append(found)
         report(0.95, "signs", "weighing what was seen")
         if len(parts) == 1:
             return KinematicStudy(seen[0], events[0])
         return KinematicStudy(joined_scenes(seen), joined_events([event for part in events for event in part]))
+
+
+def _judged(
+    evidence: Evidence, span: tuple[float, float], end_s: float, body: Body | None, report: Report
+) -> tuple[Seen, tuple[Event, ...]]:
+    """One part of a recording that ends at `end_s`; its movement is given up on return, before the next is measured."""
+    grid = flow.part_of(
+        evidence.proxy,
+        evidence.intake.proxy_rate_hz,
+        span,
+        lambda reached: report(0.9 * reached / end_s, "flow", "measuring movement"),
+    )
+    scene = scene_of(evidence, grid, body or body_in(evidence, grid))
+    return kept(scene), events_in(scene, end_s)
 
 
 def parts_of(duration_s: float) -> list[tuple[float, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -107,14 +107,16 @@ def _middle(stills: Sequence[Picture]) -> npt.NDArray[np.uint8]:
 
 def _moved(evidence: Evidence, grid: MotionGrid, weight: Floats) -> Floats:
     """(rows, columns) how much the patient moved where, on average, above the noise."""
-    speed = only_patient(grid, weight, evidence.masks).speed
-    if not len(speed):
+    count = len(grid.speed)
+    if not count:
         return np.zeros(grid.shape, np.float32)
+    mine = of_patient(grid, weight, evidence.masks)
     floor = max(STIRRING / 2, noise_floor(grid))
     total = np.zeros(grid.shape, np.float32)
-    for begin in range(0, len(speed), 1000):  # not the whole part at once in float32
-        total += np.maximum(speed[begin : begin + 1000].astype(np.float32) - floor, 0).sum(axis=0)
-    return np.asarray(total / len(speed))
+    for begin in range(0, count, 1000):  # not the whole part at once in float32
+        some = np.s_[begin : begin + 1000]
+        total += np.maximum((grid.speed[some] * mine[some]).astype(np.float32) - floor, 0).sum(axis=0)
+    return np.asarray(total / count)
 
 
 def weight_of(evidence: Evidence, shape: tuple[int, int]) -> Floats:
@@ -153,19 +155,16 @@ def _widen(cells: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(cv2.dilate(cells.astype(np.uint8), np.ones((5, 5), np.uint8)), np.float32)
 
 
-def only_patient(grid: MotionGrid, weight: Floats, masks: MaskTrack | None) -> MotionGrid:
-    """The same grid with movement outside the patient's place, or where somebody else is, set to zero."""
-    velocity = grid.velocity * weight[None, :, :, None].astype(np.float16)
-    speed = grid.speed * weight[None].astype(np.float16)
+def of_patient(grid: MotionGrid, weight: Floats, masks: MaskTrack | None) -> npt.NDArray[np.bool_]:
+    """(n, rows, columns) true in the patient's place, but not where somebody else is just then."""
+    mine = np.broadcast_to(weight > 0, (len(grid.time_s), *grid.shape)).copy()
     if masks is not None and masks.others.any():
-        nearest = np.array([masks.at(float(t)) for t in grid.time_s])
-        for k in np.unique(nearest):
-            if masks.others[k].any():
-                at = nearest == k
-                mine = (_cells(masks.others[k], grid.shape) < 0.3).astype(np.float16)
-                velocity[at] *= mine[None, :, :, None]
-                speed[at] *= mine[None]
-    return replace(grid, velocity=velocity, speed=speed)
+        nearest = np.array([masks.at(float(t)) for t in grid.time_s], np.intp)
+        for k in np.unique(nearest).tolist():
+            others = masks.others[k]
+            if others.any():
+                mine[nearest == k] &= _cells(others, grid.shape) < 0.3
+    return mine
 
 
 def gaps_of(evidence: Evidence, grid: MotionGrid) -> tuple[CoverageGap, ...]:
@@ -198,33 +197,34 @@ def spans(flags: npt.NDArray[np.bool_], time_s: npt.NDArray[np.float64]) -> Iter
         yield Interval(float(time_s[first]), float(time_s[past - 1]))
 
 
-def blanked(grid: MotionGrid, gaps: tuple[CoverageGap, ...]) -> MotionGrid:
-    """The same grid, still in every gap: nothing is concluded from movement that cannot be judged."""
-    velocity, speed = grid.velocity.copy(), grid.speed.copy()
+def keep(grid: MotionGrid, mine: npt.NDArray[np.bool_], gaps: Sequence[CoverageGap]) -> None:
+    """Sets the grid to still where it is not `mine` (n, rows, columns) and in every gap.
+
+    Nothing is concluded from movement that is not the patient's or cannot be judged. Changes `grid` itself, because
+    copies would double what a long recording takes.
+    """
     for gap in gaps:
-        inside = (grid.time_s >= gap.span.lo) & (grid.time_s <= gap.span.hi)
-        velocity[inside], speed[inside] = 0, 0
-    return replace(grid, velocity=velocity, speed=speed)
+        mine[(grid.time_s >= gap.span.lo) & (grid.time_s <= gap.span.hi)] = False
+    grid.velocity[~mine], grid.speed[~mine] = 0, 0
 
 
 def scene_of(evidence: Evidence, grid: MotionGrid, body: Body) -> Scene:
-    """Puts the measured parts together."""
+    """Puts the measured parts together; `grid` becomes the scene's and loses what is not the patient's."""
     gaps = gaps_of(evidence, grid)
-    mine = blanked(only_patient(grid, body.weight, evidence.masks), gaps)
+    keep(grid, of_patient(grid, body.weight, evidence.masks), gaps)
     begin = float(grid.time_s[0]) if len(grid.time_s) else 0.0
     end = float(grid.time_s[-1]) if len(grid.time_s) else evidence.intake.facts.duration_s
-    moving = moving_frames(mine)
     return Scene(
-        time_s=mine.time_s,
-        rate_hz=mine.rate_hz,
+        time_s=grid.time_s,
+        rate_hz=grid.rate_hz,
         body=body,
         facts=evidence.intake.facts,
         segmentation=evidence.segmentation,
         gaps=gaps,
-        moving=moving,
+        moving=moving_frames(grid),
         begin_s=begin,
         end_s=end,
-        grid=mine,
+        grid=grid,
     )
 
 
