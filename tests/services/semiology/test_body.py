@@ -8,7 +8,7 @@ import pytest
 from schemas.recording import Box, Tri
 from schemas.segmentation import BodyPart
 from schemas.semiology import Side
-from services.semiology.engines.kinematic.body import Body, body_of
+from services.semiology.engines.kinematic.body import Body, Sides, body_of
 from services.semiology.engines.kinematic.head import Head, HeadSource
 
 SHAPE, ASPECT = (18, 32), 9 / 16
@@ -52,7 +52,7 @@ def test_both_arms_alike_are_symmetric() -> None:
 
 def test_without_a_head_a_wide_patient_has_no_sides() -> None:
     body = body_of(SHAPE, ASPECT, None, EVERYWHERE, Box(0.1, 0.3, 0.9, 0.7), Tri.NO)
-    assert not body.sides_known
+    assert body.sides is Sides.UNKNOWN
     assert body.side_of(moving(6, 20)) is Side.UNDETERMINED
 
 

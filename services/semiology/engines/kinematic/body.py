@@ -185,8 +185,8 @@ def body_of(
     `shape`: rows, columns of the grid; `aspect`: height over width of the picture; `weight`: (rows, columns).
     A face gives the head end and its upright direction; the patient's mask corrects the axis. Else the midline does,
     with the head end where a patch of skin lies on it, or at the top when it is upright. Else a region that is taller
-    than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed), which tells arms from
-    legs but names no side: a patient filmed from beside the bed can fill a tall region too.
+    than wide is taken as head up (how people sit, stand, and are filmed from the foot of the bed), which tells arms
+    from legs but names no side: a patient filmed from beside the bed can fill a tall region too.
     """
     rows, columns = shape
     long_side = max(1.0, aspect)

@@ -15,6 +15,9 @@ from services.semiology.engines.kinematic.rhythm import Rhythm
 SHORTEST_S = 3.0
 """Shorter trains are myoclonic jerks or a gesture; they are no clonic event here (catalogue: candidates from 1.5 s)."""
 FEWEST_JERKS = 7
+WEIGHT_SHIVER = -1.0
+SHIVER_HZ = (4.2, 4.9)
+"""A steady rhythm as fast as this is shivering or tremor: clonic jerks that are still so fast soon slow down."""
 FASTEST_PACE_HZ = (1.5, 6.5)
 """Rate of the first third: clonic bursts begin at 2–6 Hz; a margin for the estimate."""
 MOST_VARIATION = 0.65
@@ -96,6 +99,7 @@ def evidence(rhythm: Rhythm) -> float:
         + WEIGHT_SHORT * short
         + WEIGHT_IRREGULAR * irregular
         + WEIGHT_EVEN_PACE * (1 - ramp(train.variation, *EVEN_PACE)) * (1 - slowing)
+        + WEIGHT_SHIVER * ramp(train.end_hz, *SHIVER_HZ) * (1 - slowing)
         + WEIGHT_TRAVEL * ramp(rhythm.travel, 0.08, 0.2)
     )
 

@@ -1,8 +1,8 @@
 """The patient's midline in the picture, from mirror symmetry.
 
 A person seen from above, from the foot of the bed or from in front is about the same on both sides of the midline, and
-so are pillow and bed: the edges to the left of it mirror those to its right. This needs neither colour nor a face, so it
-works at night and on small pictures. From beside the bed there is no such symmetry, and no midline is found.
+so are pillow and bed: the edges to the left of it mirror those to its right. This needs neither colour nor a face, so
+it works at night and on small pictures. From beside the bed there is no such symmetry, and no midline is found.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LEAST_SYMMETRY = 0.5
 LEAST_LEAD = 0.1
 """And by which it leads over every line elsewhere: arms stretched out make two."""
 LEAST_LENGTHWISE = 0.5
-"""Share of the edges near the line that run along it: a body and its bed do (0.59–0.83 on phantoms); about a line across
-them, which furniture can suggest, most edges run the other way (up to 0.4)."""
+"""Share of the edges near the line that run along it: a body and its bed do (0.59–0.83 on phantoms); about a line
+across them, which furniture can suggest, most edges run the other way (up to 0.4)."""
 ELSEWHERE_DEG = 20.0
 ELSEWHERE = 0.1
 """Lines farther apart than this (degrees, or picture long sides) are different lines."""
@@ -109,7 +109,7 @@ def _edges(small: Floats, centre: tuple[float, float], turn_deg: float) -> tuple
 
     side = int(np.ceil(np.hypot(*small.shape))) + 1
     matrix = cv2.getRotationMatrix2D(centre, turn_deg, 1.0)
-    matrix[:, 2] += side / 2 - np.array(centre)
+    matrix[:, 2] += (side / 2 - centre[0], side / 2 - centre[1])
     turned = cv2.warpAffine(small, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
     seen = cv2.warpAffine(np.ones_like(small), matrix, (side, side))
     across, along = cv2.Sobel(turned, cv2.CV_32F, 1, 0), cv2.Sobel(turned, cv2.CV_32F, 0, 1)

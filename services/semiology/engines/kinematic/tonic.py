@@ -52,8 +52,8 @@ WEIGHT_RETURN = 0.7
 WEIGHT_BOTH = 1.0
 WEIGHT_SEQUENCE = 2.5
 """Clonic jerks follow the hold directly: the tonic-clonic sequence; half of it when no tremor was seen."""
-WEIGHT_BRIEF = -1.2
-BRIEF_S = (4.0, 7.0)
+WEIGHT_BRIEF = -1.5
+BRIEF_S = (4.5, 7.5)
 """A hold so short that nothing follows is more often a stretch than a tonic seizure."""
 WEIGHT_TRUNK = -2.0
 """The trunk travels: turning over, sitting up."""

@@ -143,7 +143,7 @@ def arrest_events(activity: Activity, ictal: Sequence[Event], end_s: float) -> t
         evidence = (
             -4.4
             + 1.6 * ramp(busy, 0.5, 0.9)
-            + 1.8 * ramp(length_s, 4.0, 8.0)
+            + 1.8 * ramp(length_s, 5.0, 12.0)
             + (0.8 if abrupt else 0.0)
             + (1.4 if resumed else 0.0)
         )
@@ -182,8 +182,8 @@ def travel(activity: Activity, begin: int, end: int) -> float:
     rows = np.arange(speed.shape[1])
     x = (speed.sum(axis=1)[moved] @ columns) / amount[moved]
     y = (speed.sum(axis=2)[moved] @ rows) / amount[moved]
-    spread = np.percentile((x, y), 90, axis=1) - np.percentile((x, y), 10, axis=1)
-    return float(spread.max()) / speed.shape[2]
+    low, high = np.percentile((x, y), (10, 90), axis=1)
+    return float(np.max(high - low) / len(columns))
 
 
 def _after_seizure(ictal: Sequence[Event], activity: Activity, begin: int, first: int) -> bool:
