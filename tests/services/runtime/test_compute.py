@@ -317,6 +317,7 @@ def test_the_trace_goes_on_in_the_child(with_shared: Callable[[PoolTest], None])
 def test_threads_of_numeric_libraries_are_capped() -> None:
     async def test(pool: ComputePool) -> None:
         assert await pool.call(jobs.environment, "OMP_NUM_THREADS") == "3"
+        assert await pool.call(jobs.environment, "OPENBLAS_NUM_THREADS") == "1"
 
     with_pool(test, threads=3)
 
