@@ -201,6 +201,8 @@ def phantom(
     rate_hz: Annotated[float, typer.Option(help="Frames per second.")] = 30.0,
     infrared: Annotated[bool, typer.Option(help="Night vision.")] = False,
     mirrored: Annotated[bool, typer.Option(help="Mirror the picture, not the truth.")] = False,
+    camera: Annotated[str | None, typer.Option(help="ceiling_corner, bed_end, side or overhead.")] = None,
+    audio: Annotated[bool, typer.Option(help="With a sound track.")] = False,
 ) -> None:
     """Draw a seeded phantom recording with its exact truth."""
     from research import phantom as generator
@@ -209,7 +211,15 @@ def phantom(
     if not (width.isdigit() and height.isdigit()):
         raise InvalidRequestError(f"--size must be WIDTHxHEIGHT, such as 1280x720, but is '{size}'")
     generator.make(
-        script, seed, out, size=(int(width), int(height)), rate_hz=rate_hz, infrared=infrared, mirrored=mirrored
+        script,
+        seed,
+        out,
+        size=(int(width), int(height)),
+        rate_hz=rate_hz,
+        camera=camera,
+        infrared=infrared,
+        mirrored=mirrored,
+        audio=audio,
     )
     Console().print(f"Written: {out} and {generator.truth_path(out)} (a drawing, no patient)")
 

@@ -36,6 +36,9 @@ from services.runtime.objects import ObjectStore
 from services.semiology.engines import Answer, Engine, Evidence, Proposal, Report, Sighting, Study
 from services.semiology.settings import KINEMATIC
 
+NEEDS_QUESTION = "verbal_responsiveness"
+"""The sign that is not tested, rather than not assessable, until somebody is heard to ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeJob:
@@ -219,7 +222,7 @@ def _finding(
         catalogue_version=catalogue_version,
     )
     if answered is None:
-        return finding
+        return _untested(finding) if sign.id == NEEDS_QUESTION else finding
     answer, info = answered
     if answer.assessable_s <= 0:
         reason = answer.reason if answer.reason is not Reason.NONE else Reason.VIEW_MISSING
@@ -238,6 +241,12 @@ def _finding(
         engine=info,
         view=answer.view,
     )
+
+
+def _untested(finding: Finding) -> Finding:
+    """Nobody is known to have asked: that the patient did not answer says nothing (clinical rule)."""
+    text = "No engine listened for a question to the patient, so none was heard; a reviewer can enter what was tested."
+    return replace(finding, status=FindingStatus.NOT_TESTED, reason=Reason.NO_QUESTION_HEARD, reason_text=text)
 
 
 def status_of(score: float, sign: Sign) -> FindingStatus:

@@ -22,7 +22,7 @@ from services.semiology.engines.kinematic.events import Event, Kind, joined
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.head import Head, HeadSource
 from services.semiology.engines.kinematic.scene import Scene, moving_frames
-from services.semiology.engines.kinematic.signs import answers_for
+from services.semiology.engines.kinematic.signs import answers_for, motionless_after
 from services.semiology.engines.kinematic.tonic import tonic_events
 
 RATE_HZ, SECONDS = 30.0, 40
@@ -94,6 +94,54 @@ def test_an_even_swing_of_one_arm_makes_no_episode() -> None:
     velocity[:, *LEFT_ARM, 1] = swing[:, None, None]
     made = scene(velocity)
     assert proposals_of(events_in(made), made) == ()
+
+
+def test_jerks_that_keep_time_make_no_episode() -> None:
+    """Clapping, tapping: as sharp as clonic jerks, but without slowing and without any unsteadiness."""
+    velocity = still()
+    time_s = np.arange(len(velocity)) / RATE_HZ
+    for at in np.arange(10.0, 26.0, 0.4):
+        since = time_s - at
+        pulse = np.where((since >= 0) & (since < 0.1), 1.0, 0) - np.where((since >= 0.1) & (since < 0.3), 0.5, 0)
+        velocity[:, *LEFT_ARM, 1] += 0.15 * pulse[:, None, None]
+    made = scene(velocity)
+    assert proposals_of(events_in(made), made) == ()
+
+
+def test_a_rhythm_that_walks_through_the_picture_makes_no_episode() -> None:
+    velocity = still()
+    time_s = np.arange(len(velocity)) / RATE_HZ
+    swing = 0.15 * np.sign(np.sin(2 * np.pi * 2 * time_s)) * np.abs(np.sin(2 * np.pi * 2 * time_s)) ** 4
+    for k in range(len(velocity)):
+        column = round(2 + 28 * (time_s[k] - 10) / 12)
+        if 10 <= time_s[k] < 22:
+            velocity[k, 6:14, max(0, column - 2) : column + 2, 0] = swing[k]
+    made = scene(velocity)
+    assert proposals_of(events_in(made), made) == ()
+
+
+def test_somebody_who_walks_out_is_no_arrest_but_handling_that_stops_is() -> None:
+    velocity = still()
+    time_s = np.arange(len(velocity)) / RATE_HZ
+    busy = (time_s < 14) | (time_s > 28)
+    velocity[busy, 6:9, 14:20, 0] = 0.06 * np.sin(2 * np.pi * 0.7 * time_s[busy])[:, None, None]
+    stopped = scene(velocity)
+    assert any(e.kind is Kind.ARREST and e.score > 0.5 for e in events_in(stopped))
+    walking = still()
+    for k in np.flatnonzero(time_s < 14):
+        column = round(2 + 26 * time_s[k] / 14)
+        walking[k, 4:14, column : column + 3, 0] = 0.06
+    assert not [e for e in events_in(scene(walking)) if e.kind is Kind.ARREST]
+
+
+@pytest.mark.parametrize(("last_s", "still_s"), [(20.0, 16.0), (45.0, None)])
+def test_stillness_after_jerks_is_measured_unless_they_outlast_the_recording(
+    last_s: float, still_s: float | None
+) -> None:
+    made = scene(jerking(first_s=8, last_s=last_s))
+    jerks = max((e for e in events_in(made) if e.kind is Kind.CLONIC), key=lambda e: e.score)
+    measured = [measure.value for measure in motionless_after(jerks, made)]
+    assert measured == ([] if still_s is None else [pytest.approx(still_s, abs=2.5)])
 
 
 def test_movement_from_the_first_frame_means_the_onset_was_not_captured() -> None:

@@ -77,6 +77,8 @@ def test_every_sign_of_the_catalogue_has_one_finding(clonic: SemiologyResult) ->
     assert findings["clonic"].engine is not None
     assert not findings["clonic"].calibrated
     assert findings["ictal_vocalization"].reason is Reason.NO_ENGINE
+    assert findings["verbal_responsiveness"].status is FindingStatus.NOT_TESTED
+    assert findings["verbal_responsiveness"].reason is Reason.NO_QUESTION_HEARD
 
 
 def test_an_unknown_mirror_leaves_the_side_unconfirmed(clonic: SemiologyResult) -> None:

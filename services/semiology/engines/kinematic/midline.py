@@ -108,7 +108,7 @@ def _edges(small: Floats, centre: tuple[float, float], turn_deg: float) -> tuple
     import cv2
 
     side = int(np.ceil(np.hypot(*small.shape))) + 1
-    matrix = cv2.getRotationMatrix2D(centre, turn_deg, 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, turn_deg, 1.0), np.float64)
     matrix[:, 2] += (side / 2 - centre[0], side / 2 - centre[1])
     turned = cv2.warpAffine(small, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
     seen = cv2.warpAffine(np.ones_like(small), matrix, (side, side))

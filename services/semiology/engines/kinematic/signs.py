@@ -8,7 +8,7 @@ from dataclasses import replace
 from schemas.catalogue import Sign, load_catalogue
 from schemas.recording import Tri
 from schemas.segmentation import BodyPart, ViewKind
-from schemas.semiology import Reason, Side, StateBefore
+from schemas.semiology import Measure, Reason, Side, StateBefore
 from services.semiology.engines import Answer, Proposal, Sighting
 from services.semiology.engines.kinematic.body import Sides
 from services.semiology.engines.kinematic.events import Event, Kind
@@ -55,6 +55,8 @@ NEEDS_FACE = ("head_turning", "version")
 NEEDS_AXIS = ("pelvic_thrusting", "limb_automatisms", "manual_automatisms", "arms_move_simultaneously")
 NEEDS_SIDES = ("unilateral_clonic", "unilateral_tonic")
 ANSWERED = (*RULES, "bilateral_tonic_clonic", "occur_during_sleep")
+SETTLE_S = 2.0
+"""After the last jerk, limbs fall and breath is drawn: movement within this is still the seizure's end."""
 SEQUENCE_GAP_S = 3.0
 """Clonic jerks follow the tonic phase directly in bilateral tonic-clonic movements."""
 
@@ -208,6 +210,19 @@ def assessable_s(episode: Proposal, scene: Seen) -> float:
     return max(0.0, end - begin - lost)
 
 
+def motionless_after(event: Event, scene: Seen) -> tuple[Measure, ...]:
+    """How long nothing moved after jerks ended; nothing where they outlast the recording or the view was lost."""
+    after = scene.time_s > event.offset_s + SETTLE_S
+    if event.censored_right or not after.any():
+        return ()
+    begin = float(scene.time_s[after][0])
+    stirs = scene.time_s[after][scene.moving[after] > 0]
+    end = float(stirs[0]) if len(stirs) else float(scene.time_s[-1])
+    lost = min((gap.span.lo for gap in scene.gaps if gap.span.hi > begin), default=end)
+    still_s = min(end, lost) - begin
+    return (Measure("motionless_after_s", round(still_s, 1), "s"),) if still_s > 0 else ()
+
+
 def sighting(event: Event, scene: Seen) -> Sighting:
     """An event as a sighting, with contact by staff noted."""
     touched = any(
@@ -221,7 +236,9 @@ def sighting(event: Event, scene: Seen) -> Sighting:
         side=event.side,
         body_part=event.part,
         rationale=event.words,
-        measures=event.measures,
+        measures=event.measures
+        if event.kind is not Kind.CLONIC
+        else (*event.measures, *motionless_after(event, scene)),
         censored_left=event.censored_left,
         censored_right=event.censored_right,
         touched_by_staff=touched,
