@@ -43,7 +43,7 @@ _BODY_SIDES = {
     SideRefersTo.WEAK_LIMB,
 }
 SIDE_WITHHELD = (
-    "Side not released: it is unknown whether the picture is mirrored, and no reviewer has confirmed the side"
+    "Side not released: the picture may be mirrored or the side was inferred, and no reviewer has confirmed it"
 )
 PRESENT_IN_LOINC = {"system": LOINC, "code": "LA9633-4", "display": "Present"}
 

@@ -64,11 +64,12 @@ def _recording(item: ReportInput, episodes: Sequence[Episode]) -> Iterable[Sente
         yield Sentence(f"{name} has no sound: speech, vocalisation and answers could not be judged.", source)
     unconfirmed = _unconfirmed(item, episodes)
     if unconfirmed:
-        text = (
-            f"Whether {name} shows left and right mirrored is not known or not confirmed: its sides are unconfirmed "
-            "until a reviewer confirms them."
+        why = (
+            f"Whether {name} shows left and right mirrored is not known"
+            if item.recording.mirrored is Tri.UNKNOWN
+            else f"In {name} left and right were inferred, for a patient who faces the camera, and not seen from a face"
         )
-        yield Sentence(text, (name, *unconfirmed))
+        yield Sentence(f"{why}: its sides are unconfirmed until a reviewer confirms them.", (name, *unconfirmed))
 
 
 def _unconfirmed(item: ReportInput, episodes: Sequence[Episode]) -> tuple[str, ...]:
