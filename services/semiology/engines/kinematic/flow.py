@@ -181,9 +181,9 @@ def _camera(cells: Array, changed: Array) -> Array:
     """Velocity of the whole picture in pixels per frame; zero unless most of it moves together."""
     if float(changed.mean()) < CAMERA_SHARE * 0.3:
         return np.zeros(2, np.float32)
-    flat = cells.reshape(-1, 2)
-    middle = np.median(flat, axis=0)
-    together = np.hypot(*(cells - middle).transpose(2, 0, 1)) < 0.3 + 0.3 * float(np.hypot(*middle))
+    middle = np.median(cells.reshape(-1, 2), axis=0)
+    # Half of the shift itself is allowed for, so that what stands still never goes with it.
+    together = np.hypot(*(cells - middle).transpose(2, 0, 1)) < 0.5 * float(np.hypot(*middle))
     # A patient who fills the picture can move most of it, but not the walls: the edges must come along.
     edges = np.concatenate((together[0], together[-1], together[:, 0], together[:, -1]))
     whole = float(together.mean()) > CAMERA_SHARE and float(edges.mean()) > CAMERA_SHARE
