@@ -152,7 +152,7 @@ def swaying(*, whole: bool) -> Iterator[Frame]:
         shift = round(4 * np.sin(2 * np.pi * 2.0 * k / RATE_HZ))
         picture = wide[10 : 10 + HEIGHT, 10 : 10 + WIDTH].copy()
         moved = wide[10 + shift : 10 + shift + HEIGHT, 10 : 10 + WIDTH]
-        inside = np.s_[:, :] if whole else np.s_[14:-6, 20:-20]
+        inside = np.s_[:, :] if whole else np.s_[16:-16, 24:-24]
         picture[inside] = moved[inside]
         yield Frame(k / RATE_HZ, 0, np.clip(picture, 0, 255).astype(np.uint8))
 
