@@ -43,6 +43,8 @@ LOOK_AHEAD = 2
 """Pairs of pictures per thread that wait to be measured."""
 FIRST_ROOM = 1024
 """Frames for which a grid has room where its length is not known."""
+CAMERA_EDGES = 3
+"""Edges of the picture that move along with the camera; one may be a bare wall, which shows no movement."""
 CAMERA_SHARE = 0.5
 """Camera movement is assumed when more than this share of textured cells moves together (median of their flow)."""
 
@@ -184,9 +186,10 @@ def _camera(cells: Array, changed: Array) -> Array:
     middle = np.median(cells.reshape(-1, 2), axis=0)
     # Half of the shift itself is allowed for, so that what stands still never goes with it.
     together = np.hypot(*(cells - middle).transpose(2, 0, 1)) < 0.5 * float(np.hypot(*middle))
-    # A patient who fills the picture can move most of it, but not the walls: the edges must come along.
-    edges = np.concatenate((together[0], together[-1], together[:, 0], together[:, -1]))
-    whole = float(together.mean()) > CAMERA_SHARE and float(edges.mean()) > CAMERA_SHARE
+    # A patient who fills the picture can move most of it, but not the walls: at least three edges must come along.
+    edges = (together[0], together[-1], together[:, 0], together[:, -1])
+    along = sum(float(edge.mean()) > CAMERA_SHARE for edge in edges)
+    whole = float(together.mean()) > CAMERA_SHARE and along >= CAMERA_EDGES
     return middle.astype(np.float32) if whole else np.zeros(2, np.float32)
 
 
