@@ -143,23 +143,19 @@ def test_only_the_patients_movement_outside_of_gaps_is_kept(alone: MotionGrid) -
     assert grid.speed.any()
 
 
-def swaying(*, whole: bool) -> Iterator[Frame]:
-    """A textured wall that sways by two pixels, or only what stands in front of it and fills most of the picture."""
+def close_up() -> Iterator[Frame]:
+    """Before a wall, a textured patient who fills most of the picture and sways by two pixels."""
     random = np.random.default_rng(8)
     wide = random.integers(40, 220, (HEIGHT + 20, WIDTH + 20)).astype(np.float32)
     wide = np.asarray(cv2.GaussianBlur(wide, (0, 0), 2.0) * 3 - 260, np.float32)
     for k in range(40):
         shift = round(4 * np.sin(2 * np.pi * 2.0 * k / RATE_HZ))
         picture = wide[10 : 10 + HEIGHT, 10 : 10 + WIDTH].copy()
-        moved = wide[10 + shift : 10 + shift + HEIGHT, 10 : 10 + WIDTH]
-        inside = np.s_[:, :] if whole else np.s_[16:-16, 24:-24]
-        picture[inside] = moved[inside]
+        picture[16:-16, 24:-24] = wide[10 + shift : 10 + shift + HEIGHT, 10 : 10 + WIDTH][16:-16, 24:-24]
         yield Frame(k / RATE_HZ, 0, np.clip(picture, 0, 255).astype(np.uint8))
 
 
 def test_a_patient_who_fills_the_picture_is_no_moving_camera() -> None:
-    near, camera = measure(swaying(whole=False), RATE_HZ), measure(swaying(whole=True), RATE_HZ)
-    assert np.abs(near.camera).max() == 0
-    assert near.speed.astype(np.float32).mean() > 0.05
-    assert np.abs(camera.camera).max() > 0.1
-    assert camera.speed.astype(np.float32).mean() < 0.5 * near.speed.astype(np.float32).mean()
+    grid = measure(close_up(), RATE_HZ)
+    assert np.abs(grid.camera).max() == 0
+    assert grid.speed.astype(np.float32).mean() > 0.05
