@@ -11,9 +11,9 @@ import pytest
 from schemas.catalogue import load_catalogue
 from schemas.engine import EngineInfo
 from schemas.recording import Interval, ObjectRef, RecordingFacts, Tri
-from schemas.segmentation import BodyPart, Segmentation
+from schemas.segmentation import BodyPart, Segmentation, StaffContact
 from schemas.semiology import CoverageGap, Reason, Side
-from services.semiology.engines import Proposal
+from services.semiology.engines import Answer, Proposal
 from services.semiology.engines.kinematic.activity import activity_of
 from services.semiology.engines.kinematic.body import body_of
 from services.semiology.engines.kinematic.engine import events_in, parts_of
@@ -185,7 +185,7 @@ def clonic_event(side: Side = Side.LEFT) -> Event:
     return Event(Kind.CLONIC, 10, 28, 0.3, 0.3, 0.8, 0.8, side, BodyPart.ARM, "jerks")
 
 
-def answered(made: Scene, events: tuple[Event, ...] = (), span: Proposal | None = None) -> dict[str, object]:
+def answered(made: Scene, events: tuple[Event, ...] = (), span: Proposal | None = None) -> dict[str, Answer]:
     return {answer.sign: answer for answer in answers_for(events, span or episode(), made)}
 
 
@@ -209,6 +209,24 @@ def test_rhythm_is_not_judged_at_a_low_rate_or_in_slowed_video(facts: RecordingF
 def test_a_gap_over_the_whole_episode_is_named() -> None:
     made = scene(still(), gaps=(CoverageGap(Interval(0, 40), Reason.DARK),))
     assert answered(made)["clonic"].reason is Reason.DARK
+
+
+def touched(made: Scene, begin: float, end: float) -> Scene:
+    contact = StaffContact(Interval(begin, end), BodyPart.UNSPECIFIED)
+    return replace(made, segmentation=replace(made.segmentation, staff_contacts=(contact,)))
+
+
+def test_while_staff_touch_the_patient_no_limb_counts_as_looked_at() -> None:
+    quiet = scene(still())
+    assert answered(touched(quiet, 14, 20))["tonic"].assessable_s == pytest.approx(12)
+    hidden = answered(touched(quiet, 5, 30))["tonic"]
+    assert (hidden.assessable_s, hidden.reason) == (0.0, Reason.TOUCHED_BY_STAFF)
+
+
+def test_what_moves_while_touched_is_kept_and_says_so() -> None:
+    clonic = answered(touched(scene(jerking()), 5, 30), (clonic_event(),))["clonic"]
+    assert clonic.assessable_s == pytest.approx(18)
+    assert clonic.sightings[0].touched_by_staff
 
 
 def test_arrest_needs_activity_before() -> None:

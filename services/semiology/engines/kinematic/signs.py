@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from schemas.catalogue import Sign, load_catalogue
-from schemas.recording import Tri
+from schemas.recording import Interval, Tri
 from schemas.segmentation import BodyPart, ViewKind
 from schemas.semiology import Measure, Reason, Side, StateBefore
 from services.semiology.engines import Answer, Proposal, Sighting
@@ -51,6 +51,8 @@ RULES: dict[str, Test] = {
 }
 """Sign → which events show it."""
 
+NOT_OF_LIMBS = ("head_turning", "version", "behavioural_arrest")
+"""Signs that a hand on the patient's limbs does not hide."""
 NEEDS_FACE = ("head_turning", "version")
 NEEDS_AXIS = ("pelvic_thrusting", "limb_automatisms", "manual_automatisms", "arms_move_simultaneously")
 NEEDS_SIDES = ("unilateral_clonic", "unilateral_tonic")
@@ -78,7 +80,15 @@ def _answer(sign: Sign, events: Sequence[Event], episode: Proposal, scene: Seen)
     shown = [e for e in events if RULES[sign.id](e)]
     sightings = tuple(sighting(e, scene) for e in shown if e.duration_s >= sign.min_duration_s)
     best = max((e.sign_score for e in shown), default=0.0)
-    return Answer(sign.id, sightings, assessable_s=assessable_s(episode, scene), score=best)
+    judged_s = assessable_s(episode, scene)
+    if sign.id not in NOT_OF_LIMBS:
+        # Which limb staff touch is not known: no limb counts as looked at meanwhile, but what moved is not thrown away.
+        free_s = assessable_s(episode, scene, [contact.span for contact in scene.segmentation.staff_contacts])
+        judged_s = max(free_s, *(s.offset_s.middle_s - s.onset_s.middle_s for s in sightings), 0.0)
+        if judged_s <= 0:
+            text = "Somebody touched the patient during the whole episode; whose movement it is cannot be told."
+            return Answer(sign.id, reason=Reason.TOUCHED_BY_STAFF, reason_text=text)
+    return Answer(sign.id, sightings, assessable_s=judged_s, score=best)
 
 
 def _blocked(sign: Sign, episode: Proposal, scene: Seen) -> Answer | None:
@@ -199,12 +209,12 @@ def state_before(onset_s: float, scene: Seen) -> StateBefore:
     return StateBefore.UNKNOWN
 
 
-def assessable_s(episode: Proposal, scene: Seen) -> float:
-    """Seconds of an episode outside every gap."""
+def assessable_s(episode: Proposal, scene: Seen, also_lost: Sequence[Interval] = ()) -> float:
+    """Seconds of an episode outside every gap and every span of `also_lost`."""
     begin, end = episode.onset_s.middle_s, episode.offset_s.middle_s
     lost, reached = 0.0, begin
-    for gap in scene.gaps:
-        low, high = max(gap.span.lo, reached), min(gap.span.hi, end)
+    for span in sorted([*(gap.span for gap in scene.gaps), *also_lost]):
+        low, high = max(span.lo, reached), min(span.hi, end)
         if high > low:
             lost, reached = lost + high - low, high
     return max(0.0, end - begin - lost)
