@@ -71,10 +71,17 @@ class StackUnderTest:
         return self.stack.client()
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of the store, seen with the owner's eyes."""
-        with psycopg.connect(self.stack.postgres.dsn, row_factory=dict_row, autocommit=True) as connection:
-            connection.execute("SET search_path TO cases, public")
-            return connection.execute(query, values).fetchall()
+        """Rows of the store, seen with the owner's eyes; asks again when Postgres goes away meanwhile."""
+
+        def attempt() -> tuple[list[dict[str, Any]]] | None:
+            try:
+                with psycopg.connect(self.stack.postgres.dsn, row_factory=dict_row, autocommit=True) as connection:
+                    connection.execute("SET search_path TO cases, public")
+                    return (connection.execute(query, values).fetchall(),)
+            except psycopg.OperationalError:
+                return None
+
+        return wait_for(attempt, "Postgres to answer", PATIENCE_S)[0]
 
     def submit(self, video: Path, *, order: str | None = None, patience_s: float = PATIENCE_S) -> str:
         """Upload a video and open a case; asks again, as a client does, when something dies meanwhile."""
