@@ -90,7 +90,9 @@ def test_an_upright_midline_infers_sides_that_a_reviewer_has_to_confirm() -> Non
 @pytest.mark.req("side-not-guessed")
 def test_a_level_midline_needs_a_head_to_tell_the_sides() -> None:
     level = Midline(0.5, 0.28, (-1.0, 0.0), 0.8)
-    assert side(level, None, 12, 15) == (Side.UNDETERMINED, Sides.UNKNOWN)
+    assert side(level, None, 12, 15) == (Side.UNDETERMINED, Sides.UNNAMED)
+    body = body_of(SHAPE, HEIGHT / WIDTH, None, np.ones(SHAPE, np.float32), None, Tri.NO, level)
+    assert body.side_of(moving(12, 15) + moving(4, 15)) is Side.BILATERAL_SYMMETRIC
     at_the_right, at_the_left = (Head(x, 0.28, 0.06, HeadSource.SKIN) for x in (0.8, 0.2))
     assert side(level, at_the_right, 12, 15) == (Side.LEFT, Sides.INFERRED)
     assert side(level, at_the_left, 12, 15) == (Side.RIGHT, Sides.INFERRED)

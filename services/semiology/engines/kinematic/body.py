@@ -25,6 +25,8 @@ class Sides(StrEnum):
     """A face shows which way the patient lies and looks."""
     INFERRED = "inferred"
     """From the picture's symmetry or a patch of skin, for a patient who faces the camera: a reviewer has to confirm."""
+    UNNAMED = "unnamed"
+    """The midline is known but not at which end the head lies: both sides can be compared, neither named."""
     UNKNOWN = "unknown"
 
 
@@ -83,6 +85,11 @@ class Body:
     how: str
     """How the axis was found, for rationales and limits."""
 
+    @property
+    def sides_named(self) -> bool:
+        """Whether left and right can be told."""
+        return self.sides in {Sides.SEEN, Sides.INFERRED}
+
     def shares(self, energy: Floats) -> dict[Region, float]:
         """Share of an energy map (rows, columns) per region; empty without an axis."""
         if self.along is None or self.lateral is None:
@@ -119,9 +126,8 @@ class Body:
     def side_of(self, energy: Floats) -> Side:
         """The patient's side that carries an energy map."""
         balance = self.balance(energy)
-        if self.sides is Sides.UNKNOWN:
-            # An assumed axis may be wrong, so it names no side; that both sides move alike it can still show.
-            alike = self.lateral is not None and abs(balance) < 0.6 * ONE_SIDED
+        if not self.sides_named:
+            alike = self.sides is Sides.UNNAMED and abs(balance) < 0.6 * ONE_SIDED
             return Side.BILATERAL_SYMMETRIC if alike else Side.UNDETERMINED
         if abs(balance) >= ONE_SIDED:
             return Side.LEFT if balance > 0 else Side.RIGHT
@@ -241,7 +247,7 @@ def _axis_of(head: Head | None, midline: Midline | None, centre: tuple[float, fl
         return Axis((head.x, head.y), up, head.size, Sides.INFERRED, how)
     sides, how = Sides.INFERRED, "from the picture's symmetry, taken as head up"
     if not midline.is_upright:
-        sides, how = Sides.UNKNOWN, "from the picture's symmetry, at which end the head lies is not known"
+        sides, how = Sides.UNNAMED, "from the picture's symmetry, at which end the head lies is not known"
     return Axis((midline.x, midline.y), (-down[0], -down[1]), USUAL_HEAD, sides, how, has_head=False)
 
 

@@ -124,12 +124,12 @@ def _without_rate(sign: Sign, scene: Seen) -> Answer | None:
 def _without_body(sign: Sign, scene: Seen) -> Answer | None:
     """The reason when the parts that a sign speaks of were not found."""
     body = scene.body
-    if sign.id in NEEDS_FACE and (body.head is None or body.sides is Sides.UNKNOWN):
+    if sign.id in NEEDS_FACE and (body.head is None or not body.sides_named):
         return Answer(sign.id, reason=Reason.FACE_NOT_VISIBLE, reason_text="No face was found to see turn.")
     if sign.id in NEEDS_AXIS and body.along is None:
         text = f"Arms, pelvis and legs could not be told apart: {body.how}."
         return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
-    if sign.id in NEEDS_SIDES and body.sides is Sides.UNKNOWN:
+    if sign.id in NEEDS_SIDES and not body.sides_named:
         text = f"Left and right could not be told apart: {body.how}."
         return Answer(sign.id, reason=Reason.BODY_AXIS_UNKNOWN, reason_text=text)
     return None

@@ -34,7 +34,7 @@ UNFORCED, UNSEEN = 0.3, 0.45
 
 def head_events(activity: Activity, body: Body, end_s: float) -> tuple[Event, ...]:
     """Head turns in time order; none when the face or the sides are unknown."""
-    if body.along is None or body.head is None or body.sides is Sides.UNKNOWN:
+    if body.along is None or body.head is None or not body.sides_named:
         return ()
     turn = _turning(activity, body)
     events = []
