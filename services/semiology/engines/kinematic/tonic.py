@@ -51,7 +51,7 @@ WEIGHT_ABRUPT = 1.0
 WEIGHT_RETURN = 0.7
 WEIGHT_BOTH = 1.0
 WEIGHT_SEQUENCE = 2.5
-"""Clonic jerks follow the hold directly: the tonic-clonic sequence; half of it when no tremor was seen."""
+"""Clonic jerks follow the hold directly: the tonic-clonic sequence; nothing after a short hold without tremor."""
 WEIGHT_BRIEF = -1.5
 BRIEF_S = (4.5, 7.5)
 """A hold so short that nothing follows is more often a stretch than a tonic seizure."""
@@ -150,6 +150,7 @@ def _event(hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], 
     rise_s = _rise_s(activity, hold)
     limb_energy = energy * (1 - body.cells(Region.HEAD)) if body.along is not None else energy
     side = body.side_of(limb_energy)
+    held_s = offset_s - held_from
     both = min(sum(shares[r] for r in LEFT), sum(shares[r] for r in RIGHT)) / (limbs + 1e-9) if shares else 0.0
     trunk = shares[Region.TRUNK] + shares[Region.HEAD] if shares else 0.0
     evidence = (
@@ -158,11 +159,10 @@ def _event(hold: Hold, activity: Activity, body: Body, clonic: Sequence[Event], 
         + WEIGHT_ABRUPT * (1 - ramp(rise_s, 0.9, 1.8))
         + WEIGHT_RETURN * _returned(activity, hold, way)
         + WEIGHT_BOTH * ramp(both, 0.1, 0.3)
-        + (WEIGHT_SEQUENCE * (0.5 + 0.5 * ramp(tremor, 0.0, 0.5)) if jerks and _agree(side, jerks.side) else 0.0)
+        + (WEIGHT_SEQUENCE * _sequence(tremor, held_s) if jerks and _agree(side, jerks.side) else 0.0)
         + WEIGHT_TRUNK * ramp(trunk, 0.5, 0.8)
     )
     censored = hold.back is None and jerks is None
-    held_s = offset_s - held_from
     if censored:
         evidence -= 0.7
     if jerks is None:
@@ -193,6 +193,11 @@ def _is_jerking(hold: Hold, activity: Activity, clonic: Sequence[Event]) -> bool
     begin, end = float(activity.time_s[hold.rise[1] - 1]), float(activity.time_s[hold.end - 1])
     shared = sum(max(0.0, min(end, e.offset_s) - max(begin, e.onset_s)) for e in clonic if e.score > 0.5)
     return shared > JERKING_SHARE * (end - begin)
+
+
+def _sequence(tremor: float, held_s: float) -> float:
+    """0-1: how much a hold before jerks is a tonic phase; somebody who reached out a moment before holds briefly."""
+    return max(ramp(tremor, 0.0, 0.5), ramp(held_s, *BRIEF_S))
 
 
 def _agree(posture: Side, jerks: Side) -> bool:
