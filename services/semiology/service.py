@@ -266,7 +266,7 @@ def _occurrence(
         offset_s=sighting.offset_s,
         side=sighting.side,
         side_refers_to=sign.side_refers_to,
-        side_confirmed=_is_side_confirmed(sighting, recording),
+        side_confirmed=is_side_confirmed(sighting, recording),
         body_part=sighting.body_part,
         phase=phase_of(sighting, proposal),
         score=sighting.score,
@@ -278,7 +278,7 @@ def _occurrence(
     )
 
 
-def _is_side_confirmed(sighting: Sighting, recording: Recording) -> bool:
+def is_side_confirmed(sighting: Sighting, recording: Recording) -> bool:
     """A side counts without a reviewer only when it was seen and the picture is known not to deceive."""
     return (
         sighting.side is not Side.UNDETERMINED and not sighting.side_inferred and recording.mirrored is not Tri.UNKNOWN

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from schemas.catalogue import load_catalogue
 from schemas.engine import EngineInfo
-from schemas.recording import Interval, ObjectRef, RecordingFacts, Tri
+from schemas.recording import IntakeResult, Interval, ObjectRef, Recording, RecordingFacts, Tri
 from schemas.segmentation import BodyPart, Segmentation, StaffContact
 from schemas.semiology import CoverageGap, Reason, Side
-from services.semiology.engines import Answer, Proposal
+from services.semiology.engines import Answer, Evidence, Proposal
 from services.semiology.engines.kinematic.activity import activity_of
-from services.semiology.engines.kinematic.body import body_of
+from services.semiology.engines.kinematic.body import Sides, body_of
 from services.semiology.engines.kinematic.engine import events_in, parts_of
 from services.semiology.engines.kinematic.episodes import proposals_of
 from services.semiology.engines.kinematic.events import Event, Kind, joined
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.head import Head, HeadSource
-from services.semiology.engines.kinematic.scene import Scene, moving_frames
+from services.semiology.engines.kinematic.scene import Scene, gaps_of, moving_frames
 from services.semiology.engines.kinematic.signs import answers_for, motionless_after
 from services.semiology.engines.kinematic.tonic import tonic_events
 
@@ -227,6 +228,41 @@ def test_what_moves_while_touched_is_kept_and_says_so() -> None:
     clonic = answered(touched(scene(jerking()), 5, 30), (clonic_event(),))["clonic"]
     assert clonic.assessable_s == pytest.approx(18)
     assert clonic.sightings[0].touched_by_staff
+
+
+def unlocated(made: Scene, begin_s: float) -> tuple[CoverageGap, ...]:
+    """Gaps of a part that begins at `begin_s` of a 640 s recording in which the patient's place was not found."""
+    nothing = ObjectRef("", "", 0, "")
+    everywhere = (Interval(0.0, 640.0),)
+    evidence = Evidence(
+        recording=Recording("r1", ()),
+        intake=IntakeResult(FACTS, nothing, 640, 360, RATE_HZ, None),
+        segmentation=replace(made.segmentation, patient_missing=everywhere),
+        proxy=Path(),
+        masks=None,
+    )
+    return gaps_of(evidence, replace(made.grid, time_s=made.grid.time_s + begin_s))
+
+
+def test_a_patient_who_was_not_found_is_missing_only_where_nothing_moves() -> None:
+    assert unlocated(scene(jerking()), 600.0) == ()
+    (gap,) = unlocated(scene(still()), 0.0)
+    assert gap.reason is Reason.PATIENT_NOT_FOUND
+    assert (gap.span.lo, gap.span.hi) == (0.0, pytest.approx(SECONDS, abs=0.1))
+    (last,) = unlocated(scene(still()), 600.0)
+    assert (last.span.lo, last.span.hi) == (pytest.approx(600, abs=0.1), 640.0)
+
+
+@pytest.mark.req("side-not-guessed")
+def test_an_inferred_side_says_so() -> None:
+    made = scene(jerking())
+    inferred = replace(made, body=replace(made.body, sides=Sides.INFERRED))
+    told = answered(inferred, (clonic_event(),))["clonic"].sightings[0]
+    assert told.side_inferred
+    assert "inferred" in told.rationale
+    seen = answered(made, (clonic_event(),))["clonic"].sightings[0]
+    assert not seen.side_inferred
+    assert "inferred" not in seen.rationale
 
 
 def test_arrest_needs_activity_before() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from schemas.catalogue import load_catalogue
-from schemas.recording import Interval
-from schemas.semiology import FindingStatus, Phase
+from schemas.recording import Interval, Recording, Tri
+from schemas.semiology import FindingStatus, Phase, Side
 from services.semiology.engines import Proposal, Sighting
-from services.semiology.service import merge, phase_of, status_of, union
+from services.semiology.service import is_side_confirmed, merge, phase_of, status_of, union
 
 
 def proposal(begin: float, end: float, score: float = 0.7, *, captured: bool = True) -> Proposal:
@@ -43,3 +45,23 @@ def test_phase_is_unknown_when_the_onset_was_missed() -> None:
     assert phase_of(seen, proposal(0, 30)) is Phase.SUBSEQUENT
     assert phase_of(seen, proposal(0, 30, captured=False)) is Phase.UNKNOWN
     assert phase_of(seen, proposal(0, 3)) is Phase.POST_ICTAL
+
+
+@pytest.mark.req("side-not-guessed")
+@pytest.mark.parametrize(
+    ("side", "inferred", "mirrored", "confirmed"),
+    [
+        (Side.LEFT, False, Tri.NO, True),
+        (Side.LEFT, True, Tri.NO, False),
+        (Side.LEFT, False, Tri.UNKNOWN, False),
+        (Side.UNDETERMINED, False, Tri.NO, False),
+    ],
+)
+def test_a_side_is_confirmed_only_when_it_was_seen(
+    side: Side,
+    inferred: bool,
+    mirrored: Tri,
+    confirmed: bool,
+) -> None:
+    seen = Sighting(Interval(12, 12.4), Interval(15, 15), 0.8, side=side, side_inferred=inferred)
+    assert is_side_confirmed(seen, Recording("r1", (), mirrored=mirrored)) is confirmed

@@ -15,7 +15,7 @@ from services.media.tracks import Track
 from services.semiology.engines import Answer, Evidence, Proposal, Report
 from services.semiology.engines.kinematic import flow, head
 from services.semiology.engines.kinematic.activity import activity_of
-from services.semiology.engines.kinematic.body import Body
+from services.semiology.engines.kinematic.body import Body, Sides
 from services.semiology.engines.kinematic.clonic import clonic_events
 from services.semiology.engines.kinematic.episodes import members, proposals_of
 from services.semiology.engines.kinematic.events import Event
@@ -76,7 +76,9 @@ def _judged(
         span,
         lambda reached: report(0.9 * reached / end_s, "flow", "measuring movement"),
     )
-    scene = scene_of(evidence, grid, body or body_in(evidence, grid))
+    if body is None or body.sides is Sides.UNKNOWN:  # a patient who lay still so far shows the midline when they move
+        body = body_in(evidence, grid)
+    scene = scene_of(evidence, grid, body)
     return kept(scene), events_in(scene, end_s)
 
 

@@ -34,6 +34,8 @@ STIRRING = 0.01
 """Cell speed, long sides per second, that is more than breathing."""
 FEWEST_CELLS = 2
 """Cells that move when somebody stirs: a hand covers two."""
+EDGE_S = 1.5
+"""A span that reaches over a part by no more than this ends with the recording, not in the next part."""
 SHAKING_SPEED = 0.004
 """Camera velocity (long sides per second) from which the picture counts as moving."""
 
@@ -175,9 +177,20 @@ def gaps_of(evidence: Evidence, grid: MotionGrid) -> tuple[CoverageGap, ...]:
     found += [CoverageGap(span, Reason.VIEW_MISSING) for span in quality.frozen]
     if segmentation.patient_region is not None or not moving_frames(grid).any():
         # A patient of whom only a hand ever moves is not located, but the hand is seen: small movement counts.
-        found += [CoverageGap(span, Reason.PATIENT_NOT_FOUND) for span in segmentation.patient_missing]
+        missing = (_within(span, grid) for span in segmentation.patient_missing)
+        found += [CoverageGap(span, Reason.PATIENT_NOT_FOUND) for span in missing if span is not None]
     found += [CoverageGap(span, Reason.CAMERA_MOVING) for span in shaking(grid)]
     return tuple(sorted(found, key=lambda gap: gap.span))
+
+
+def _within(span: Interval, grid: MotionGrid) -> Interval | None:
+    """The share of a span in the measured part: whether anything moves there says nothing of other parts."""
+    if not len(grid.time_s):
+        return span
+    begin, end = float(grid.time_s[0]), float(grid.time_s[-1])
+    low = span.lo if begin - span.lo < EDGE_S else begin
+    high = span.hi if span.hi - end < EDGE_S else end
+    return Interval(low, high) if low < high else None
 
 
 def shaking(grid: MotionGrid) -> tuple[Interval, ...]:
@@ -234,7 +247,7 @@ def kept(scene: Scene) -> Seen:
 
 
 def joined(parts: Sequence[Seen]) -> Seen:
-    """The parts of one recording, in time order and overlapping, as one; the first one's body."""
+    """The parts of one recording, in time order and overlapping, as one; the last body, which is the best found."""
     times, moving = [parts[0].time_s], [parts[0].moving]
     for part in parts[1:]:
         later = part.time_s > times[-1][-1] if len(times[-1]) else np.ones(len(part.time_s), bool)
@@ -244,7 +257,7 @@ def joined(parts: Sequence[Seen]) -> Seen:
     return Seen(
         time_s=np.concatenate(times),
         rate_hz=first.rate_hz,
-        body=first.body,
+        body=parts[-1].body,
         facts=first.facts,
         segmentation=first.segmentation,
         gaps=tuple(sorted({gap for part in parts for gap in part.gaps}, key=lambda gap: gap.span)),
