@@ -137,6 +137,9 @@ def test_a_side_is_plain_only_when_it_is_confirmed(report: Report) -> None:
         assert ("side unconfirmed" in sentence.text) == (not first.side_confirmed), sentence.text
         if mirrored is Tri.UNKNOWN:
             assert not first.side_confirmed
+        if not first.side_confirmed:
+            why = "mirrored is not known" if mirrored is Tri.UNKNOWN else "were inferred"
+            assert any(why in gap.text and first.id in gap.source_ids for gap in report.not_captured)
 
 
 @pytest.mark.req("order-claimed-only-where-certain")
