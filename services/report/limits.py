@@ -41,7 +41,7 @@ def limits_for(
     if gate in gate_words:
         limits.insert(1, gate_words[gate])
     judging = [engine for engine in engines if engine.answers]
-    if judging and all(engine.training == "training-free" for engine in judging):
+    if judging and all(engine.training.startswith("training-free") for engine in judging):
         limits.append(TRAINING_FREE)
     if not all(finding.calibrated for episode in episodes for finding in episode.findings if finding.score is not None):
         limits.append(SCORES)

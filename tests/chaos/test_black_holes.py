@@ -30,6 +30,7 @@ def healed(under_test: StackUnderTest) -> Iterator[None]:
 
 @pytest.mark.req("a-cut-network-loses-nothing")
 @pytest.mark.parametrize("part", ["intake", "semiology", "postgres", "broker", "cases"])
+@pytest.mark.slow
 @pytest.mark.usefixtures("healed")
 def test_a_black_hole_costs_no_case(under_test: StackUnderTest, video: Path, part: str) -> None:
     under_test.arm(f"{CALLED}=delay:1@1")

@@ -135,7 +135,7 @@ class Engine(Protocol):
         ...
 
     def load(self) -> None:
-        """Make ready (weights, cascades); called once per process before the first study."""
+        """Make ready (weights); called once per process before the first study."""
         ...
 
     def study(self, evidence: Evidence, report: Report) -> Study:

@@ -224,6 +224,7 @@ POINTS = (
 )
 
 
+@pytest.mark.slow
 def test_killed_at_every_fail_point_in_one_case(stack: Stack, failpoints: Path) -> None:
     failpoints.write_text(",".join(f"{point}=kill@1" for point in POINTS))
     case_id = stack.create()

@@ -75,6 +75,7 @@ def stack(
             parts.stop()
 
 
+@pytest.mark.slow
 def test_each_run_is_made_by_one_engine_per_step(stack: Stack, replicas: tuple[FakeServices, FakeServices]) -> None:
     cases = [stack.create(recordings=2) for _ in range(CASES)]
     for case_id in cases:

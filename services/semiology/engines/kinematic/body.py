@@ -14,6 +14,7 @@ from schemas.segmentation import BodyPart
 from schemas.semiology import Side
 from services.semiology.engines.kinematic.head import Head, HeadSource, crown
 from services.semiology.engines.kinematic.midline import Midline
+from services.semiology.engines.kinematic.skeleton import Skeleton
 
 Floats = npt.NDArray[Any]
 
@@ -22,7 +23,7 @@ class Sides(StrEnum):
     """How left and right are known."""
 
     SEEN = "seen"
-    """A face shows which way the patient lies and looks."""
+    """Joints or a face show which way the patient lies and looks."""
     INFERRED = "inferred"
     """From the picture's symmetry or a patch of skin, for a patient who faces the camera: a reviewer has to confirm."""
     UNNAMED = "unnamed"
@@ -185,8 +186,9 @@ def body_of(
     region: Box | None,
     mirrored: Tri,
     midline: Midline | None = None,
+    skeleton: Skeleton | None = None,
 ) -> Body:
-    """The body's geometry from head, midline, and where the patient is.
+    """The body's geometry from joints, else from head, midline, and where the patient is.
 
     `shape`: rows, columns of the grid; `aspect`: height over width of the picture; `weight`: (rows, columns).
     A face gives the head end and its upright direction; the patient's mask corrects the axis. Else the midline does,
@@ -199,6 +201,8 @@ def body_of(
     x = (np.arange(columns) + 0.5) / columns / long_side
     y = (np.arange(rows) + 0.5) / rows * aspect / long_side
     grid_x, grid_y = np.meshgrid(x, y)
+    if skeleton is not None:
+        return _by_joints(skeleton, grid_x, grid_y, weight, mirrored)
     if midline is None and not _is_believed(head, region, aspect):
         head = None
     axis = _axis_of(head, midline, _centre(weight, grid_x, grid_y)) or _assumed(region, aspect)
@@ -210,6 +214,25 @@ def body_of(
     along = -(away_x * up[0] + away_y * up[1]) / axis.head_height
     lateral = (away_x * left[0] + away_y * left[1]) / axis.head_height
     return Body(along if axis.has_head else None, lateral, weight, head, axis.sides, axis.how)
+
+
+def _by_joints(skeleton: Skeleton, grid_x: Floats, grid_y: Floats, weight: Floats, mirrored: Tri) -> Body:
+    """Distances along the body's own directions, which an oblique camera shows at any angle to each other."""
+    sides, how = Sides.SEEN, "from the joints"
+    left = skeleton.left
+    if not skeleton.shows_sides:
+        sides, how = Sides.UNKNOWN, "from the joints, seen from the side: the near and the far limbs cover each other"
+        left = np.array((skeleton.down[1], -skeleton.down[0]))
+    elif not skeleton.faces_camera:
+        sides, how = Sides.UNNAMED, "from the joints, which look as if seen from the back: left and right are not named"
+    if mirrored is Tri.YES:
+        left = -left
+    frame = np.linalg.inv(np.stack((skeleton.down, left), axis=1))
+    away = np.stack((grid_x - skeleton.head[0], grid_y - skeleton.head[1]))
+    along, lateral = np.einsum("ij,jrc->irc", frame, away)
+    x, y = (float(v) for v in skeleton.head)
+    head = Head(x, y, skeleton.head_height, HeadSource.JOINTS, share=skeleton.share)
+    return Body(along, lateral, weight, head, sides, how)
 
 
 def _is_believed(head: Head | None, region: Box | None, aspect: float) -> bool:

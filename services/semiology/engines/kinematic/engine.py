@@ -12,6 +12,7 @@ from schemas.engine import EngineInfo
 from schemas.recording import Tri
 from schemas.semiology import CoverageGap
 from services.media.tracks import Track
+from services.pose import network
 from services.semiology.engines import Answer, Evidence, Proposal, Report
 from services.semiology.engines.kinematic import flow, head
 from services.semiology.engines.kinematic.activity import activity_of
@@ -29,7 +30,8 @@ from services.semiology.engines.kinematic.tonic import tonic_events
 from services.semiology.engines.kinematic.turning import head_events
 from services.semiology.engines.kinematic.vigour import arrest_events, hyperkinetic_events
 
-VERSION = "1"
+VERSION = "2"
+TRAINING = "training-free rules, on joints found by BlazePose, which learned from people who are no patients"
 TRACK_STEP_S = 0.5
 PART_S = 300.0
 """Long recordings are measured in parts of this length."""
@@ -41,13 +43,12 @@ class KinematicEngine:
     """Training-free: optical flow, rhythm and posture judged by rules from physiology. CPU only."""
 
     def info(self) -> EngineInfo:
-        """Identity; the digest covers every line of this package, in which all parameters stand."""
-        return EngineInfo(
-            name="kinematic", version=VERSION, digest=_digest(), training="training-free", answers=ANSWERED
-        )
+        """Identity; the digest covers every line of this package, in which all parameters stand, and of `pose`."""
+        return EngineInfo(name="kinematic", version=VERSION, digest=_digest(), training=TRAINING, answers=ANSWERED)
 
     def load(self) -> None:
-        """Reads the face cascades."""
+        """Reads the networks that find joints, and the face cascades."""
+        network.load()
         head.load()
 
     def study(self, evidence: Evidence, report: Report) -> KinematicStudy:
@@ -146,8 +147,9 @@ def events_in(scene: Scene, end_s: float | None = None) -> tuple[Event, ...]:
 
 
 def _digest() -> str:
-    """SHA-256 over the engine's own sources."""
+    """SHA-256 over the engine's own sources and those of `pose` with its weights."""
     content = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    pose = Path(network.__file__).parent
+    for source in sorted([*Path(__file__).parent.glob("*.py"), *pose.glob("*.py"), *pose.glob("weights/*.onnx")]):
         content.update(source.name.encode() + b"\0" + source.read_bytes())
     return content.hexdigest()

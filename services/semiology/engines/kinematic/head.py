@@ -1,4 +1,4 @@
-"""Where the patient's head is: OpenCV's bundled face cascades, else the roundest patch of skin in the body's region."""
+"""Where the head is when no joints are found: OpenCV's bundled face cascades, else the roundest patch of skin there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ Picture = npt.NDArray[np.uint8]
 class HeadSource(StrEnum):
     """How the head was found."""
 
+    JOINTS = "joints"
     FACE = "face"
     SKIN = "skin"
 

@@ -19,13 +19,16 @@ from services.semiology.engines.kinematic.body import Body, body_of
 from services.semiology.engines.kinematic.flow import MotionGrid
 from services.semiology.engines.kinematic.head import Picture, find_head
 from services.semiology.engines.kinematic.midline import find_midline
+from services.semiology.engines.kinematic.skeleton import Skeleton, find_skeleton
 
 Floats = npt.NDArray[Any]
 
 STILL_PX = 560
-"""Long side of stills: the cascades' smallest face is then 23 px of a 640 px proxy."""
-STILLS = 5
-"""Stills in which the head is looked for."""
+"""Long side of stills: a patient who fills half of the picture still has a head of 20 px for the networks."""
+STILLS = 9
+"""Stills in which the body is looked for."""
+FACE_STILLS = np.s_[::2]
+"""Of these, where joints are not found, stills in which the head is looked for."""
 REGION_MARGIN = 0.2
 """The patient's region is widened by this share of the picture: limbs reach out of it."""
 NOISE_MARGIN = 3.0
@@ -95,9 +98,23 @@ def body_in(evidence: Evidence, grid: MotionGrid) -> Body:
     weight = weight_of(evidence, grid.shape)
     region = evidence.recording.patient_box or evidence.segmentation.patient_region
     stills = stills_of(evidence)
+    skeleton = find_skeleton(stills, region)
+    if skeleton is not None:
+        if evidence.recording.patient_box is None:
+            weight = np.maximum(weight, _around(skeleton, grid))
+        return body_of(grid.shape, grid.aspect, None, weight, region, evidence.recording.mirrored, skeleton=skeleton)
+    stills = stills[FACE_STILLS]
     midline = find_midline(_middle(stills), _moved(evidence, grid, weight)) if stills else None
     head = find_head(stills, region, midline)
     return body_of(grid.shape, grid.aspect, head, weight, region, evidence.recording.mirrored, midline)
+
+
+def _around(skeleton: Skeleton, grid: MotionGrid) -> Floats:
+    """(rows, columns) 1 where the joints lie: a patient of whom only a hand moved so far is the patient all over."""
+    across = max(1.0, grid.aspect)
+    down = across / grid.aspect
+    left, top, right, bottom = skeleton.bounds
+    return box_cells(Box(left * across, top * down, right * across, bottom * down), grid.shape, 0.0)
 
 
 def _middle(stills: Sequence[Picture]) -> npt.NDArray[np.uint8]:

@@ -182,7 +182,7 @@ def _asleep(episode: Proposal, scene: Seen) -> Answer:
 def _small_face(sign: Sign, scene: Seen) -> Answer | None:
     """For facial signs: the reason when the face was measured and is too small in the original."""
     head = scene.body.head
-    if not sign.facial or head is None or head.source is not HeadSource.FACE:
+    if not sign.facial or head is None or head.source is HeadSource.SKIN:
         return None
     width_px = head.size * max(scene.facts.width_px, scene.facts.height_px)
     if width_px >= sign.min_source_px:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from schemas.segmentation import BodyPart
 from schemas.semiology import Measure, Side
 from services.semiology.engines.kinematic.activity import BIN_S, Activity
-from services.semiology.engines.kinematic.body import Body, Region, Sides
+from services.semiology.engines.kinematic.body import Body, Region
 from services.semiology.engines.kinematic.events import Event, Kind, logistic, ramp
+from services.semiology.engines.kinematic.head import HeadSource
 from services.semiology.engines.kinematic.tonic import bursts
 
 Floats = npt.NDArray[Any]
@@ -29,7 +30,7 @@ SMALLEST = 0.035
 VERSION_TURN_S = 1.5
 VERSION_HOLD_S = 4.0
 UNFORCED, UNSEEN = 0.3, 0.45
-"""Highest scores of an unforced turn, and of a turn of what is only inferred to be a head."""
+"""Highest scores of an unforced turn, and of a turn of a head whose face was not seen: the body may turn under it."""
 
 
 def head_events(activity: Activity, body: Body, end_s: float) -> tuple[Event, ...]:
@@ -75,7 +76,7 @@ def _most(body: Body, *, forced: bool) -> float:
     """Highest score as part of a seizure: only a forced turn of a face that was seen makes an episode by itself."""
     if not forced:
         return UNFORCED
-    return 1.0 if body.sides is Sides.SEEN else UNSEEN
+    return 1.0 if body.head is not None and body.head.source is HeadSource.FACE else UNSEEN
 
 
 def _event(turn: Floats, bins: tuple[int, int], activity: Activity, body: Body, end_s: float) -> Event | None:

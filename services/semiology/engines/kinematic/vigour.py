@@ -43,7 +43,7 @@ def hyperkinetic_events(activity: Activity, grid: MotionGrid, end_s: float) -> t
     smooth = np.convolve(activity.total, np.ones(4) / 4, "same")
     events = []
     for first, past in bursts(smooth, VIGOROUS, join=round(1.5 / BIN_S)):
-        length_s = (past - first) * BIN_S
+        length_s = float(past - first) * BIN_S
         if length_s < SHORTEST_S:
             continue
         part = np.s_[first:past]
