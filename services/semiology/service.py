@@ -15,7 +15,7 @@ from schemas.catalogue import Catalogue, Sign, load_catalogue
 from schemas.engine import EngineInfo
 from schemas.errors import InvalidRequestError
 from schemas.recording import IntakeResult, Interval, ObjectRef, Recording, Tri
-from schemas.segmentation import Segmentation
+from schemas.segmentation import Segmentation, ViewKind
 from schemas.semiology import (
     INITIAL_PHASE_S,
     Coverage,
@@ -33,7 +33,7 @@ from services.media.masks import MaskTrack
 from services.media.tracks import MEDIA_TYPE as TRACKS_TYPE
 from services.media.tracks import Track, save_tracks
 from services.runtime.objects import ObjectStore
-from services.semiology.engines import Answer, Engine, Evidence, Proposal, Report, Sighting, Study
+from services.semiology.engines import Answer, Engine, Evidence, LocalView, Proposal, Report, Sighting, Study
 from services.semiology.settings import KINEMATIC
 
 NEEDS_QUESTION = "verbal_responsiveness"
@@ -97,6 +97,7 @@ def judge(job: JudgeJob, report: Report) -> SemiologyResult:
             segmentation=job.segmentation,
             proxy=stack.enter_context(store.local(job.intake.proxy)),
             masks=_masks(store, job.segmentation),
+            open_view=lambda kind: _local_view(stack, store, job.segmentation, kind),
         )
         studies = [engine.study(evidence, _share(report, k, len(engines))) for k, engine in enumerate(engines)]
     infos = tuple(engine.info() for engine in engines)
@@ -139,6 +140,11 @@ def _masks(store: ObjectStore, segmentation: Segmentation) -> MaskTrack | None:
     if not segmentation.masks.uri:
         return None
     return MaskTrack.load(io.BytesIO(store.read_bytes(segmentation.masks)))
+
+
+def _local_view(stack: ExitStack, store: ObjectStore, segmentation: Segmentation, kind: ViewKind) -> LocalView | None:
+    view = next((view for view in segmentation.views if view.kind is kind), None)
+    return None if view is None else LocalView(view, stack.enter_context(store.local(view.object)))
 
 
 def _share(report: Report, part: int, parts: int) -> Report:

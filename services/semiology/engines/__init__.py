@@ -13,13 +13,23 @@ from typing import Protocol, runtime_checkable
 
 from schemas.engine import EngineInfo
 from schemas.recording import IntakeResult, Interval, Recording
-from schemas.segmentation import BodyPart, Segmentation, ViewKind
+from schemas.segmentation import BodyPart, Segmentation, View, ViewKind
 from schemas.semiology import CoverageGap, Measure, Reason, Side, StateBefore
 from services.media.masks import MaskTrack
 from services.media.tracks import Track
 
 Report = Callable[[float, str, str], None]
 """Tells how far the work is: fraction 0-1, stage, a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalView:
+    """A view that lies on this machine while the recording is studied."""
+
+    view: View
+    """What it is, and where it shows nothing that can be judged."""
+    path: Path
+    """The media: a video on the proxy's clock, sound, or a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class Evidence:
     """Local copy of the proxy."""
     masks: MaskTrack | None
     """Masks over time; none when segmentation left none."""
+    open_view: Callable[[ViewKind], LocalView | None] = lambda _: None
+    """Brings a view here that segmentation made; none when it made none of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
