@@ -9,7 +9,7 @@ CASES ?= 200
 SEED ?= 1
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test check test-all test-slow conformance soak bench lock protos schema clean
+.PHONY: help setup demo test check test-all test-slow test-vision conformance soak bench lock protos schema clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ demo: setup ## A phantom seizure from upload to report; ARGS=--exit stops at onc
 	@$(BIN)/ictogram demo $(ARGS)
 
 test: setup check ## Everything that proves the product in about ten minutes
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not bench and not soak and not conformance" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not vision and not bench and not soak and not conformance" $(ARGS)
 
 check: setup ## Style, types, layers, contracts
 	@$(BIN)/ruff check .
@@ -39,9 +39,17 @@ check: setup ## Style, types, layers, contracts
 	@PYTHON=$(BIN)/python bash protos/check_generated.sh
 
 test-slow: setup ## What takes longer: every fault one by one, long videos, larger phantom sets
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m slow $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "slow and not vision" $(ARGS)
 
-test-all: test test-slow ## Both
+VISION := $(VENV)/.vision
+$(VISION): $(STAMP) requirements/vision.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/vision.lock
+	@touch $@
+
+test-vision: $(VISION) ## What needs torch; installs the extra `vision` first (5 GB)
+	@$(BIN)/python -m pytest -q -m "vision" $(ARGS)
+
+test-all: test test-slow test-vision ## All three
 
 conformance: setup ## The same journey on RabbitMQ, on Postgres 15 and 16, on an S3 server; installs them first
 	@UV=$(UV) bash tests/conformance/install.sh
