@@ -10,7 +10,7 @@ from schemas.engine import EngineInfo
 from schemas.recording import ObjectRef, Recording, RecordingFacts
 from schemas.semiology import Coverage, Episode, Intervention, Read, Test
 
-REPORT_SCHEMA_VERSION = "1.0.0"
+REPORT_SCHEMA_VERSION = "1.1.0"
 """Version of ``report.schema.json`` (semantic versioning: a new optional field is a minor step)."""
 
 

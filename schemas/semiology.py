@@ -168,6 +168,26 @@ class Occurrence:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one engine says of a sign, beside others that were asked, too."""
+
+    engine: EngineInfo
+    """Who."""
+    status: FindingStatus
+    """What it would say alone."""
+    score: float | None = None
+    """0-1, its highest over the episode; none when it could not judge."""
+    assessable_s: float = 0.0
+    """Seconds of the episode in which it could judge."""
+    reason: Reason = Reason.NONE
+    """Why it could not."""
+    reason_text: str = ""
+    """The same in one sentence."""
+    view: ViewKind = ViewKind.FULL_FRAME
+    """What it looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the report says of one sign in one episode."""
 
@@ -197,6 +217,14 @@ class Finding:
     """What the engine looked at."""
     catalogue_version: str = ""
     """Version of the sign catalogue."""
+    opinions: tuple[Opinion, ...] = ()
+    """What each engine says, where more than one answers for the sign; in the order in which they are trusted."""
+
+    @property
+    def disputed(self) -> bool:
+        """Whether one engine states the sign and another, that could judge, did not see it."""
+        said = {opinion.status for opinion in self.opinions}
+        return {FindingStatus.PRESENT, FindingStatus.NOT_SEEN} <= said
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from functools import cached_property
 from schemas.segmentation import BodyPart, ViewKind
 from schemas.semiology import Phase, SideRefersTo
 
+VIEW_GROUPS = ("body", "limbs", "face", "audio")
+"""Adapters of the catalogue itself. A model server keeps what it read of a window per adapter: fewer are cheaper."""
+
 
 class SignGroup(StrEnum):
     """Where a sign stands in lists."""
@@ -30,13 +33,24 @@ class SamplingKind(StrEnum):
     STILLS = "stills"
 
 
-class Adapter(StrEnum):
-    """View group whose adapter answers (one adapter per group keeps a model server's prefix cache warm)."""
+class Combine(StrEnum):
+    """How the answers of several engines become one finding. Every engine's own answer stands beside it."""
 
-    BODY = "body"
-    LIMBS = "limbs"
-    FACE = "face"
-    AUDIO = "audio"
+    FIRST = "first"
+    """The most trusted that could judge decides."""
+    AGREE = "agree"
+    """Stated when all that could judge state it, not seen when all saw nothing, else possible."""
+    ANY = "any"
+    """The highest answer counts: nothing that one engine saw is lost."""
+
+
+class Aggregate(StrEnum):
+    """How the scores of overlapping windows become occurrences."""
+
+    HYSTERESIS = "hysteresis"
+    """A run begins where the score reaches `t_state` and reaches out as far as it stays over `t_show`."""
+    ANY_WINDOW = "any_window"
+    """Every window at or over `t_state` counts as yes; runs of at least `least_run` windows are occurrences."""
 
 
 class CodeRelation(StrEnum):
@@ -148,8 +162,8 @@ class Sign:
     """Score from which it is stated as present."""
     calibration: str
     """Identifier of a clinical calibration set; ``none`` when the score is no probability."""
-    adapter: Adapter
-    """View group whose adapter answers."""
+    adapter: str
+    """Name of the adapter that answers: one per view group (`VIEW_GROUPS`) unless a preset has one per sign."""
     side_refers_to: SideRefersTo
     """What its side means."""
     phases: tuple[Phase, ...]
@@ -160,6 +174,14 @@ class Sign:
     """Needs facial detail."""
     human_entered: bool
     """No engine answers yet."""
+    engines: tuple[str, ...] = ()
+    """Names of the engines to ask, most trusted first; empty: all that are installed, in the order of the settings."""
+    combine: Combine = Combine.FIRST
+    """How their answers become one."""
+    aggregate: Aggregate = Aggregate.HYSTERESIS
+    """How windows become occurrences."""
+    least_run: int = 1
+    """Windows in a row that make an occurrence, for `Aggregate.ANY_WINDOW`."""
     lateralising: Lateralising | None = None
     """Hemisphere; none when the literature read says nothing."""
     hed: tuple[ExternalCode, ...] = ()
@@ -170,7 +192,7 @@ class Sign:
     @property
     def heard(self) -> bool:
         """Judged from sound alone or with sound first."""
-        return self.adapter is Adapter.AUDIO
+        return ViewKind.AUDIO in self.views
 
 
 @dataclass(frozen=True)
@@ -182,7 +204,7 @@ class Catalogue:
     digest: str
     """SHA-256 (hex) of the file."""
     signs: tuple[Sign, ...]
-    """In the order of the file."""
+    """In the order of the file; in a preset only those that its study judged."""
     views: tuple[ViewSize, ...]
     """Pinned sizes of views."""
     mask_rate_hz: float

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from schemas.catalogue.model import (
-    Adapter,
+    Aggregate,
     Catalogue,
     CodeRelation,
+    Combine,
     ExternalCode,
     Lateralises,
     Lateralising,
@@ -33,7 +34,9 @@ _REQUIRED = {
     "min_source_px", "min_duration_s", "t_show", "t_state", "adapter", "side_refers_to", "phases", "rhythmic", "facial",
     "human_entered",
 }  # fmt: skip
-_OPTIONAL = {"needs_before_s", "calibration", "lateralising", "hed", "hpo"}
+_OPTIONAL = {
+    "needs_before_s", "calibration", "lateralising", "hed", "hpo", "engines", "combine", "aggregate", "least_run",
+}  # fmt: skip
 
 _BY_SIDE = {Lateralises.CONTRALATERAL, Lateralises.IPSILATERAL}
 
@@ -133,6 +136,27 @@ def parse(document: Mapping[str, Any], digest: str) -> Catalogue:
     )
 
 
+def overlaid(base: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
+    """The document that a preset makes of the catalogue: its signs only, its fields over theirs, its view sizes.
+
+    Raises `CatalogueError` for a sign that the catalogue does not hold: a preset changes how signs are judged, not what
+    they are.
+    """
+    _Entry("preset", preset).keys({"preset", "sign"}, {"defaults", "view"})
+    head = _Entry("preset", preset["preset"])
+    head.keys({"name", "study"}, set())
+    known = {table["id"]: table for table in base["sign"]}
+    signs = []
+    for table in preset["sign"]:
+        entry = _Entry(f"preset {head.text('name')}, sign {table.get('id', '?')}", table)
+        if entry.text("id") not in known:
+            raise entry.fail("id", "a preset may only name signs of the catalogue")
+        signs.append({**known[table["id"]], **preset.get("defaults", {}), **table})
+    sizes = {table["kind"]: table for table in (*base["view"], *preset.get("view", ()))}
+    version = f"{base['catalogue']['version']}+{head.text('name')}"
+    return {**base, "catalogue": {**base["catalogue"], "version": version}, "sign": signs, "view": list(sizes.values())}
+
+
 def _unique(what: str, values: list[str]) -> None:
     for value in values:
         if values.count(value) > 1:
@@ -169,12 +193,16 @@ def _sign(table: Mapping[str, Any], sources: Mapping[str, str]) -> Sign:
         t_show=entry.number("t_show", 0.01, 0.99),
         t_state=entry.number("t_state", 0.01, 0.99),
         calibration=entry.text("calibration", default="none"),
-        adapter=entry.choice("adapter", Adapter),
+        adapter=entry.text("adapter"),
         side_refers_to=entry.choice("side_refers_to", SideRefersTo),
         phases=entry.choices("phases", Phase),
         rhythmic=entry.flag("rhythmic"),
         facial=entry.flag("facial"),
         human_entered=entry.flag("human_entered"),
+        engines=entry.strings("engines") if "engines" in table else (),
+        combine=entry.choice("combine", Combine, default="first"),
+        aggregate=entry.choice("aggregate", Aggregate, default="hysteresis"),
+        least_run=int(entry.number("least_run", 1, 100, default=1)),
         lateralising=_lateralising(entry, sources),
         hed=_codes(entry, "hed"),
         hpo=_codes(entry, "hpo"),
@@ -184,8 +212,9 @@ def _sign(table: Mapping[str, Any], sources: Mapping[str, str]) -> Sign:
 
 
 def _check(entry: _Entry, sign: Sign, sources: Mapping[str, str]) -> None:
-    if not _ID.fullmatch(sign.id):
-        raise entry.fail("id", "it must be lower case letters, digits and _, 2 to 40 of them, a letter first")
+    for field, value in (("id", sign.id), ("adapter", sign.adapter)):
+        if not _ID.fullmatch(value):
+            raise entry.fail(field, "it must be lower case letters, digits and _, 2 to 40 of them, a letter first")
     if not sign.question.endswith("?"):
         raise entry.fail("question", "it must end with a question mark")
     if not sign.t_show < sign.t_state:

@@ -33,7 +33,8 @@ from services.media.masks import MaskTrack
 from services.media.tracks import MEDIA_TYPE as TRACKS_TYPE
 from services.media.tracks import Track, save_tracks
 from services.runtime.objects import ObjectStore
-from services.semiology.engines import Answer, Engine, Evidence, LocalView, Proposal, Report, Sighting, Study
+from services.semiology.combination import Answered, combined, opinion_of, trusted
+from services.semiology.engines import Engine, Evidence, LocalView, Proposal, Report, Sighting, Study
 from services.semiology.settings import KINEMATIC
 
 NEEDS_QUESTION = "verbal_responsiveness"
@@ -56,11 +57,20 @@ class JudgeJob:
     """Where the patient is."""
     engines: tuple[str, ...] = (KINEMATIC,)
     """Engines as ``module:Class``, most trusted first."""
+    preset: str = ""
+    """Preset of the catalogue; empty: the catalogue itself."""
 
 
 @cache
 def load_engine(address: str) -> Engine:
     """The engine at ``module:Class``, loaded once per process. Raises `InvalidRequestError` for anything else."""
+    engine = engine_named(address)
+    engine.load()
+    return engine
+
+
+def engine_named(address: str) -> Engine:
+    """The engine, not yet loaded: enough to say who would answer. Raises `InvalidRequestError` for anything else."""
     module, _, name = address.partition(":")
     try:
         engine = getattr(importlib.import_module(module), name)()
@@ -68,19 +78,18 @@ def load_engine(address: str) -> Engine:
         raise InvalidRequestError(f"there is no engine at {address!r}; an engine is named as module:Class") from error
     if not isinstance(engine, Engine):
         raise InvalidRequestError(f"{address!r} is no engine: it lacks info(), load() or study()")
-    engine.load()
     return engine
 
 
 def engine_infos(addresses: Iterable[str]) -> tuple[EngineInfo, ...]:
     """Who would answer."""
-    return tuple(load_engine(address).info() for address in addresses)
+    return tuple(engine_named(address).info() for address in addresses)
 
 
-def digest(addresses: Iterable[str]) -> str:
+def digest(addresses: Iterable[str], preset: str = "") -> str:
     """SHA-256 over the engines in order and the catalogue: equal digests judge alike."""
     parts = [info.digest for info in engine_infos(addresses)]
-    return hashlib.sha256("\n".join((*parts, load_catalogue().digest)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((*parts, load_catalogue(preset).digest)).encode()).hexdigest()
 
 
 def judge(job: JudgeJob, report: Report) -> SemiologyResult:
@@ -88,7 +97,7 @@ def judge(job: JudgeJob, report: Report) -> SemiologyResult:
 
     Raises `UnreadableMediaError`, `ObjectMissingError` or `StorageFullError`.
     """
-    store, catalogue = ObjectStore(job.object_store), load_catalogue()
+    store, catalogue = ObjectStore(job.object_store), load_catalogue(job.preset)
     engines = [load_engine(address) for address in job.engines]
     with ExitStack() as stack:
         evidence = Evidence(
@@ -183,14 +192,12 @@ def _episode(
     catalogue: Catalogue,
 ) -> Episode:
     episode_id = f"{recording.id}-e{number}"
-    answers: dict[str, tuple[Answer, EngineInfo]] = {}
+    answers: dict[str, list[Answered]] = {}
     for info, study in judged:
         for answer in study.answers(proposal):
-            known = answers.get(answer.sign)
-            if known is None or (known[0].assessable_s <= 0 < answer.assessable_s):
-                answers[answer.sign] = (answer, info)
+            answers.setdefault(answer.sign, []).append((answer, info))
     findings = tuple(
-        _finding(recording, episode_id, proposal, sign, answers.get(sign.id), catalogue.version)
+        _finding(recording, episode_id, proposal, sign, trusted(sign, answers.get(sign.id, [])), catalogue.version)
         for sign in catalogue.signs
     )
     onsets = [o.onset_s for f in findings for o in f.occurrences if f.status is FindingStatus.PRESENT]
@@ -214,7 +221,7 @@ def _finding(
     episode_id: str,
     proposal: Proposal,
     sign: Sign,
-    answered: tuple[Answer, EngineInfo] | None,
+    answered: Sequence[Answered],
     catalogue_version: str,
 ) -> Finding:
     length_s = max(0.0, proposal.offset_s.middle_s - proposal.onset_s.middle_s)
@@ -227,25 +234,24 @@ def _finding(
         episode_s=length_s,
         catalogue_version=catalogue_version,
     )
-    if answered is None:
+    if not answered:
         return _untested(finding) if sign.id == NEEDS_QUESTION else finding
-    answer, info = answered
-    if answer.assessable_s <= 0:
-        reason = answer.reason if answer.reason is not Reason.NONE else Reason.VIEW_MISSING
-        return replace(finding, reason=reason, reason_text=answer.reason_text, engine=info, view=answer.view)
+    opinions = tuple(opinion_of(answer, info, sign, length_s) for answer, info in answered)
+    decided = combined(sign, opinions)
+    answer, info = answered[opinions.index(decided.leading)]
     shown = [s for s in answer.sightings if s.score >= sign.t_show]
-    score = max([answer.score, *(s.score for s in answer.sightings)])
     occurrences = tuple(_occurrence(recording, episode_id, proposal, sign, n, s) for n, s in enumerate(shown, start=1))
     return replace(
         finding,
-        status=status_of(score if shown else 0.0, sign),
-        reason=answer.reason,
-        reason_text=answer.reason_text,
-        score=score,
-        assessable_s=min(answer.assessable_s, length_s),
+        status=decided.status,
+        reason=decided.leading.reason,
+        reason_text=decided.leading.reason_text,
+        score=decided.score,
+        assessable_s=decided.leading.assessable_s,
         occurrences=occurrences,
         engine=info,
         view=answer.view,
+        opinions=opinions if len(opinions) > 1 else (),
     )
 
 
@@ -253,13 +259,6 @@ def _untested(finding: Finding) -> Finding:
     """Nobody is known to have asked: that the patient did not answer says nothing (clinical rule)."""
     text = "No engine listened for a question to the patient, so none was heard; a reviewer can enter what was tested."
     return replace(finding, status=FindingStatus.NOT_TESTED, reason=Reason.NO_QUESTION_HEARD, reason_text=text)
-
-
-def status_of(score: float, sign: Sign) -> FindingStatus:
-    """Present from ``t_state`` on, possible from ``t_show`` on, else not seen (never absent)."""
-    if score >= sign.t_state:
-        return FindingStatus.PRESENT
-    return FindingStatus.POSSIBLE if score >= sign.t_show else FindingStatus.NOT_SEEN
 
 
 def _occurrence(

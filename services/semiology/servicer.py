@@ -25,7 +25,7 @@ class SemiologyServicer(semiology_pb2_grpc.SemiologyServiceServicer):
 
     def __init__(self, settings: SemiologySettings, runtime: RuntimeSettings, pool: ComputePool) -> None:
         self._settings, self._runtime, self._pool = settings, runtime, pool
-        self._digest = digest(settings.engines)
+        self._digest = digest(settings.engines, settings.preset)
 
     async def GetInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - named by the contract
         """What this service is."""
@@ -41,6 +41,7 @@ class SemiologyServicer(semiology_pb2_grpc.SemiologyServiceServicer):
             intake=from_proto(request.intake, IntakeResult),
             segmentation=from_proto(request.segmentation, Segmentation),
             engines=self._settings.engines,
+            preset=self._settings.preset,
         )
         response = semiology_pb2.JudgeResponse
         async for event in stream_work(self._pool, judge, job, context, request.context, response, self._digest):

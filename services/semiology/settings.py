@@ -19,6 +19,9 @@ class SemiologySettings(Settings):
         (KINEMATIC,),
         description="Engines as module:Class, most trusted first; a sign is answered by the first that can judge it.",
     )
+    preset: str = Field(
+        "", description="Preset of the catalogue (epivlm, pathmotion): a published study's protocol; empty: our own."
+    )
     slots: int = Field(1, ge=1, description="Recordings judged at once.")
     memory_bytes: int = Field(1 << 30, ge=1 << 28, description="Most memory a judging child may use.")
     cpu_s: int = Field(7200, ge=60, description="Most CPU seconds a judging child may use for one recording.")

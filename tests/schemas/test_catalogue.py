@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from schemas.catalogue import Adapter, CatalogueError, CodeRelation, Lateralises, load_catalogue, parse_catalogue
+from schemas.catalogue import (
+    Aggregate,
+    CatalogueError,
+    CodeRelation,
+    Lateralises,
+    SamplingKind,
+    load_catalogue,
+    parse_catalogue,
+    presets,
+)
+from schemas.catalogue.model import VIEW_GROUPS
 from schemas.catalogue.parse import parse
 from schemas.segmentation import ViewKind
 from schemas.semiology import Phase, SideRefersTo
@@ -143,7 +153,7 @@ def test_hpo_is_never_equivalent() -> None:
 
 
 def test_one_adapter_per_view_group() -> None:
-    assert {sign.adapter for sign in CATALOGUE.signs} == set(Adapter)
+    assert {sign.adapter for sign in CATALOGUE.signs} == set(VIEW_GROUPS)
 
 
 def test_digest_follows_the_text() -> None:
@@ -210,3 +220,35 @@ def test_a_sign_twice_is_refused() -> None:
 def test_text_that_is_no_toml_is_refused() -> None:
     with pytest.raises(CatalogueError, match=r"signs\.toml is not TOML"):
         parse_catalogue("[[sign]")
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_is_the_catalogue_with_a_studys_windows(name: str) -> None:
+    base, preset = load_catalogue(), load_catalogue(name)
+    assert preset.version == f"{base.version}+{name}"
+    assert preset.digest != base.digest
+    for sign in preset.signs:
+        known = base.by_id[sign.id]
+        assert (sign.definition, sign.question, sign.t_state) == (known.definition, known.question, known.t_state)
+        assert sign.aggregate is Aggregate.ANY_WINDOW
+
+
+def test_the_presets_are_the_protocols_of_their_studies() -> None:
+    epivlm, pathmotion = load_catalogue("epivlm"), load_catalogue("pathmotion")
+    assert len(epivlm.signs) == 5
+    assert len({sign.adapter for sign in epivlm.signs}) == 5
+    assert {(s.sampling.window_s, s.sampling.hop_s, s.sampling.fps, s.least_run) for s in epivlm.signs} == {
+        (5, 5, 2, 2)
+    }
+    assert epivlm.by_id["blank_stare"].sampling.kind is SamplingKind.STILLS
+    assert len(pathmotion.signs) == 20
+    assert {s.sampling.window_s * s.sampling.fps for s in pathmotion.signs} == {60}
+    assert {s.sampling.window_s - s.sampling.hop_s for s in pathmotion.signs} == {5}
+
+
+def test_a_preset_may_not_invent_signs() -> None:
+    text = resources.files("schemas.catalogue").joinpath("signs.toml").read_text(encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"levitation.*only name signs of the catalogue"):
+        parse_catalogue(text, '[preset]\nname = "x"\nstudy = "y"\n[[sign]]\nid = "levitation"\n')
+    with pytest.raises(CatalogueError, match="presets are epivlm, pathmotion"):
+        load_catalogue("nobody")

@@ -122,6 +122,9 @@ def _findings(view: EpisodeView, width: float) -> list[Flowable]:
         parts.append(_rows(view.rows, width))
     else:
         parts.append(Paragraph(markup("No sign is stated or called possible."), styles.BODY))
+    if view.disputes:
+        parts += [Paragraph("Engines disagree", styles.SUBHEADING)]
+        parts += [Paragraph(markup(one), styles.ITEM_SMALL, bulletText=_BULLET) for one in view.disputes]
     if view.withheld:
         parts += [Spacer(0, 5), _groups(view.withheld, width)]
     return parts

@@ -88,6 +88,8 @@ class EpisodeView:
     recording: ReportedRecording | None
     rows: tuple[Row, ...]
     withheld: tuple[Withheld, ...]
+    disputes: tuple[str, ...]
+    """Signs on which engines contradict each other, with what each says; never folded away."""
     chips: tuple[Chip, ...]
     order_note: str
     stills: tuple[tuple[EvidenceStill, str], ...]
@@ -247,6 +249,7 @@ def _episode(report: Report, number: int, episode: Episode) -> EpisodeView:
         recording=reported,
         rows=tuple(sorted(rows, key=lambda row: row.status is FindingStatus.POSSIBLE)),
         withheld=_withheld(episode.findings),
+        disputes=disputes(episode.findings),
         chips=_chips(episode, reported),
         order_note=_order_note(episode),
         stills=_stills(report, told),
@@ -282,6 +285,20 @@ def _row(strand: Strand, durations: bool) -> Row:
         rationale=first.rationale,
         strand=strand,
     )
+
+
+def disputes(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """One sentence for each sign that one engine states and another did not see."""
+    sentences = []
+    for finding in findings:
+        if finding.disputed:
+            said = "; ".join(
+                f"{one.engine.name} {one.engine.version}: {STATUS_WORDS[one.status].lower()}"
+                + (f" (score {one.score:.2f})" if one.score is not None else "")
+                for one in finding.opinions
+            )
+            sentences.append(f"{title(finding.sign)}: {said}. Shown as {STATUS_WORDS[finding.status].lower()}.")
+    return tuple(sentences)
 
 
 def _withheld(findings: Sequence[Finding]) -> tuple[Withheld, ...]:

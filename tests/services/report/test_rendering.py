@@ -20,6 +20,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from schemas import semiology, write_report_schema
+from schemas.engine import EngineInfo
 from schemas.errors import InvalidRequestError
 from schemas.recording import Interval, Tri
 from schemas.report import EvidenceStill, Report, SignOff
@@ -347,3 +348,22 @@ def test_a_senseless_job_is_refused(composing: ComposeJob, change: dict[str, obj
 
 def _quiet(fraction: float, stage: str, message: str) -> None:
     assert 0 <= fraction <= 1
+
+
+def test_engines_that_contradict_each_other_are_shown_unfolded(report: Report) -> None:
+    asked = EngineInfo("vlm", "1", "ab" * 32)
+    episode, *rest = report.episodes
+    finding = next(one for one in episode.findings if one.status is semiology.FindingStatus.PRESENT)
+    opinions = (
+        semiology.Opinion(finding.engine or asked, semiology.FindingStatus.PRESENT, 0.9, 50.0),
+        semiology.Opinion(asked, semiology.FindingStatus.NOT_SEEN, 0.12, 50.0),
+    )
+    findings = tuple(replace(one, opinions=opinions) if one is finding else one for one in episode.findings)
+    disputed = replace(report, episodes=(replace(episode, findings=findings), *rest))
+    sentence = "vlm 1: not seen (score 0.12)"
+    markup = render_html(disputed, {}).decode()
+    assert sentence in re.sub(r"\s+", " ", markup.replace("\N{NO-BREAK SPACE}", " "))
+    before = markup[: markup.index("Engines disagree")]
+    assert before.count("<details") == before.count("</details>"), "it stands in no folded part"
+    assert any("Engines disagree" in page and sentence in page for page in pages(render_pdf(disputed, {})))
+    assert VALIDATOR.is_valid(json.loads(to_json(disputed)))

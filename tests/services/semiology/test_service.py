@@ -7,8 +7,9 @@ import pytest
 from schemas.catalogue import load_catalogue
 from schemas.recording import Interval, Recording, Tri
 from schemas.semiology import FindingStatus, Phase, Side
+from services.semiology.combination import status_of
 from services.semiology.engines import Proposal, Sighting
-from services.semiology.service import is_side_confirmed, merge, phase_of, status_of, union
+from services.semiology.service import is_side_confirmed, merge, phase_of, union
 
 
 def proposal(begin: float, end: float, score: float = 0.7, *, captured: bool = True) -> Proposal:

@@ -215,8 +215,26 @@ class Occurrence(_message.Message):
     measures: _containers.RepeatedCompositeFieldContainer[Measure]
     def __init__(self, id: _Optional[str] = ..., sign: _Optional[str] = ..., onset_s: _Optional[_Union[_recording_pb2.Interval, _Mapping]] = ..., offset_s: _Optional[_Union[_recording_pb2.Interval, _Mapping]] = ..., side: _Optional[_Union[Side, str]] = ..., side_refers_to: _Optional[_Union[SideRefersTo, str]] = ..., side_confirmed: _Optional[bool] = ..., body_part: _Optional[_Union[_segmentation_pb2.BodyPart, str]] = ..., phase: _Optional[_Union[Phase, str]] = ..., score: _Optional[float] = ..., censored_left: _Optional[bool] = ..., censored_right: _Optional[bool] = ..., touched_by_staff: _Optional[bool] = ..., author: _Optional[_Union[Author, str]] = ..., rationale: _Optional[str] = ..., measures: _Optional[_Iterable[_Union[Measure, _Mapping]]] = ...) -> None: ...
 
+class Opinion(_message.Message):
+    __slots__ = ("engine", "status", "score", "assessable_s", "reason", "reason_text", "view")
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    ASSESSABLE_S_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REASON_TEXT_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    engine: _engine_pb2.EngineInfo
+    status: FindingStatus
+    score: float
+    assessable_s: float
+    reason: Reason
+    reason_text: str
+    view: _segmentation_pb2.ViewKind
+    def __init__(self, engine: _Optional[_Union[_engine_pb2.EngineInfo, _Mapping]] = ..., status: _Optional[_Union[FindingStatus, str]] = ..., score: _Optional[float] = ..., assessable_s: _Optional[float] = ..., reason: _Optional[_Union[Reason, str]] = ..., reason_text: _Optional[str] = ..., view: _Optional[_Union[_segmentation_pb2.ViewKind, str]] = ...) -> None: ...
+
 class Finding(_message.Message):
-    __slots__ = ("id", "sign", "status", "reason", "reason_text", "score", "calibrated", "assessable_s", "episode_s", "occurrences", "engine", "view", "catalogue_version")
+    __slots__ = ("id", "sign", "status", "reason", "reason_text", "score", "calibrated", "assessable_s", "episode_s", "occurrences", "engine", "view", "catalogue_version", "opinions")
     ID_FIELD_NUMBER: _ClassVar[int]
     SIGN_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +248,7 @@ class Finding(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
     CATALOGUE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    OPINIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     sign: str
     status: FindingStatus
@@ -243,7 +262,8 @@ class Finding(_message.Message):
     engine: _engine_pb2.EngineInfo
     view: _segmentation_pb2.ViewKind
     catalogue_version: str
-    def __init__(self, id: _Optional[str] = ..., sign: _Optional[str] = ..., status: _Optional[_Union[FindingStatus, str]] = ..., reason: _Optional[_Union[Reason, str]] = ..., reason_text: _Optional[str] = ..., score: _Optional[float] = ..., calibrated: _Optional[bool] = ..., assessable_s: _Optional[float] = ..., episode_s: _Optional[float] = ..., occurrences: _Optional[_Iterable[_Union[Occurrence, _Mapping]]] = ..., engine: _Optional[_Union[_engine_pb2.EngineInfo, _Mapping]] = ..., view: _Optional[_Union[_segmentation_pb2.ViewKind, str]] = ..., catalogue_version: _Optional[str] = ...) -> None: ...
+    opinions: _containers.RepeatedCompositeFieldContainer[Opinion]
+    def __init__(self, id: _Optional[str] = ..., sign: _Optional[str] = ..., status: _Optional[_Union[FindingStatus, str]] = ..., reason: _Optional[_Union[Reason, str]] = ..., reason_text: _Optional[str] = ..., score: _Optional[float] = ..., calibrated: _Optional[bool] = ..., assessable_s: _Optional[float] = ..., episode_s: _Optional[float] = ..., occurrences: _Optional[_Iterable[_Union[Occurrence, _Mapping]]] = ..., engine: _Optional[_Union[_engine_pb2.EngineInfo, _Mapping]] = ..., view: _Optional[_Union[_segmentation_pb2.ViewKind, str]] = ..., catalogue_version: _Optional[str] = ..., opinions: _Optional[_Iterable[_Union[Opinion, _Mapping]]] = ...) -> None: ...
 
 class OrderItem(_message.Message):
     __slots__ = ("occurrence_id", "sign", "side", "onset_s", "rank_lo", "rank_hi")
