@@ -33,6 +33,7 @@ from services.segmentation.engines.sam2.weights import choose as choose_weights
 from services.segmentation.engines.scan import GRID_PX, RATE_HZ, scan
 
 VERSION = "1"
+_NO_LOSSES: tuple[str, ...] = ()
 _STEADY = 0.5
 """Share of the pictures in which the camera must rest for movement to say anything."""
 _PLACE_ONLY = 0.5
@@ -185,7 +186,7 @@ def _who(request: SegmentInput, looks: tuple[Look, ...], where: place.Place | No
     told = [(person, pointed_out(found, looks, prompts[0])) for person, prompts in given.items() if person != PATIENT]
     free = [trail for trail in found if not any(trail is one for _, one in told)]
     if PATIENT in given:
-        patient, confidence, losses = pointed_out(free, looks, given[PATIENT][0]), 1.0, ()
+        patient, confidence, losses = pointed_out(free, looks, given[PATIENT][0]), 1.0, _NO_LOSSES
     else:
         choice = choose(free, looks, where.region if where is not None else None)
         chosen = _chosen(choice, looks, where, rate_hz, last)

@@ -116,4 +116,4 @@ def _person(pose: Pose, image: Image) -> Person:
 
 def _long_side(box: Box, image: Image) -> float:
     height, width = image.shape[:2]
-    return max((box.right - box.left) * width, (box.bottom - box.top) * height) / max(height, width)
+    return float(max((box.right - box.left) * width, (box.bottom - box.top) * height) / max(height, width))

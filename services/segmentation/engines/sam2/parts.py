@@ -30,7 +30,7 @@ def handed(tail: Sequence[Mapping[int, Mask]]) -> tuple[int, dict[int, Mask]]:
     """
     if not tail:
         return 0, {}
-    seen = [{person: mask for person, mask in masks.items() if mask.any()} for masks in tail]
+    seen = [{person: mask for person, mask in sorted(masks.items()) if mask.any()} for masks in tail]
     best = max(range(len(seen)), key=lambda place: (len(seen[place]), -place))
     return best, seen[best]
 

@@ -99,7 +99,8 @@ def build(weights: Weights, device: str) -> FramePredictor:
         raise InvalidRequestError(
             f"The parameters in {weights.checkpoint.name} do not fit {weights.config.name}: {error}".splitlines()[0]
         ) from None
-    return network.to(device).eval()
+    network.to(device).eval()
+    return network
 
 
 def _config(path: Path) -> DictConfig:

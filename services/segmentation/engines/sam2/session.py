@@ -17,7 +17,7 @@ from services.segmentation.engines import PATIENT, PromptPoint
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]
 """(h, w) above 0 where the object is."""
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_MEAN, _SPREAD = np.array((0.485, 0.456, 0.406), np.float32), np.array((0.229, 0.224, 0.225), np.float32)
 """Of ImageNet's red, green and blue, as SAM 2 was trained."""
 _PROMPTS_KEPT = 4
 """Frames with prompts remembered per person: the first, and the last three."""
@@ -63,7 +63,9 @@ class Session:
         self._state: dict[str, Any] = network.empty_state(rows, columns)
         self._iou: dict[int, float] = {}
         self._number = 0
-        self._kept = max(network.num_maskmem * network.memory_temporal_stride_for_eval, network.max_obj_ptrs_in_encoder)
+        self._kept: int = max(
+            network.num_maskmem * network.memory_temporal_stride_for_eval, network.max_obj_ptrs_in_encoder
+        )
 
     @property
     def people(self) -> tuple[int, ...]:
@@ -84,7 +86,7 @@ class Session:
         size = self._network.image_size
         shrinks = max(image.shape[:2]) > size
         square = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        levels = (square.astype(np.float32) / 255 - np.float32(_MEAN)) / np.float32(_SPREAD)
+        levels = (square.astype(np.float32) / np.float32(255) - _MEAN) / _SPREAD
         self._number = number
         self._state["images"] = {number: torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1)))}
         self._state["cached_features"] = {}
