@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from research.evaluation.rates import Rate, Spread
 from research.evaluation.score import Score, SignScore
+from research.evaluation.studies import SEGMENT_S, FeatureScore, SegmentScore
 
 
 def _plain(value: Any) -> Any:
@@ -112,3 +113,26 @@ def report(scores: Mapping[str, Score]) -> RenderableType:
     """All tables; a system that never names a sign gets no table of signs."""
     speaking = {name: s for name, s in scores.items() if any(sign.abstained.value < 1 for sign in s.signs)}
     return Group(episode_table(scores), *(sign_table(name, s) for name, s in speaking.items()))
+
+
+def segment_table(scores: Sequence[SegmentScore]) -> Table:
+    """The EpiVLM study's figures for a terminal."""
+    table = Table(title=f"As EpiVLM scores: {SEGMENT_S:g} s segments")
+    for column in ("sign", "segments", "accuracy", "sensitivity", "false videos", "delay s", "F1", "always yes"):
+        table.add_column(column)
+    for one in scores:
+        delay = f"{one.delay_s.median:.1f}, n {one.delay_s.n}" if one.delay_s.n else "-"
+        cells = (_share(one.accuracy), _share(one.sensitivity), _share(one.false_videos), delay)
+        table.add_row(one.sign, str(one.segments), *cells, _number(one.f1), _number(one.always_yes_f1))
+    return table
+
+
+def feature_table(scores: Sequence[FeatureScore]) -> Table:
+    """The PathMotionMLLM study's figures for a terminal."""
+    table = Table(title="As PathMotionMLLM scores: a video has a feature or not")
+    for column in ("feature", "videos", "precision", "recall", "F1", "always yes"):
+        table.add_column(column)
+    for one in scores:
+        cells = (_share(one.precision), _share(one.recall), _number(one.f1), _number(one.always_yes_f1))
+        table.add_row(one.feature, str(one.videos), *cells)
+    return table
