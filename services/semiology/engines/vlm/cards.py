@@ -98,48 +98,53 @@ def size_of(card: ModelCard, base: ModelCard, view: ViewKind, catalogue: Catalog
     )
 
 
-def load_models(folder: Path, catalogue: Catalogue, *, weights_needed: bool) -> Models:
-    """Base and adapters of a folder, each held to its card; models with other roles are left alone.
+def read_models(folder: Path, catalogue: Catalogue) -> Models:
+    """The cards of base and adapters in a folder, held to each other; models with other roles are left alone.
 
-    `weights_needed`: without weights a card counts for nothing (in process); else digests are checked where there are
-    some. Raises `InvalidRequestError` with the offending value.
+    Weights are not read, see `check_weights`. Raises `InvalidRequestError` with the offending value.
     """
-    if not str(folder) or not folder.is_dir():
-        raise InvalidRequestError(f"ICTOGRAM_VLM_WEIGHTS is no folder: {str(folder)!r}; docs/models.md says more.")
-    found = [model for path in sorted(folder.iterdir()) if (model := _model(path, weights_needed)) is not None]
+    if not folder.name or not folder.is_dir():
+        raise InvalidRequestError(f"ICTOGRAM_VLM_WEIGHTS is no folder: {folder.name!r}; docs/models.md says more.")
+    found = [model for path in sorted(folder.iterdir()) if (model := _model(path)) is not None]
     bases = [model for model in found if model.card.role is ModelRole.VLM]
     if len(bases) != 1:
         names = ", ".join(model.folder.name for model in bases) or "none"
         raise InvalidRequestError(f"ICTOGRAM_VLM_WEIGHTS holds exactly one base model (role vlm); found: {names}.")
     models = Models(bases[0], tuple(model for model in found if model.card.role is ModelRole.ADAPTER))
     for adapter in models.adapters:
-        _check_adapter(adapter, models.base.card)
+        _check_base(adapter.card, models.base.card)
     _check_signs(models, catalogue)
     return models
 
 
-def _model(folder: Path, weights_needed: bool) -> Model | None:
+def check_weights(models: Models, *, needed: bool) -> None:
+    """Holds weights to their cards. `needed`: they have to be there (in process); else those that are there count.
+
+    Raises `InvalidRequestError` for other weights than the card's, and for adapters that a server would not apply.
+    """
+    for model in models.all:
+        if not (needed or model.has_weights):
+            continue
+        load_card(model.folder, model.card.role)
+        if model is not models.base:
+            where = f"The adapter {model.card.name!r}"
+            _check_modules(where, lora_modules(model.folder))
+            _check_config(where, model.folder)
+
+
+def _model(folder: Path) -> Model | None:
     if not (folder / CARD_FILE).is_file():
         return None
     card = parse_card((folder / CARD_FILE).read_text(encoding="utf-8"), f"{folder.name}/{CARD_FILE}")
-    if card.role not in {ModelRole.VLM, ModelRole.ADAPTER}:
-        return None
-    model = Model(card, folder)
-    if weights_needed or model.has_weights:
-        load_card(folder, card.role)
-    return model
+    return Model(card, folder) if card.role in {ModelRole.VLM, ModelRole.ADAPTER} else None
 
 
-def _check_adapter(adapter: Model, base: ModelCard) -> None:
-    card = adapter.card
+def _check_base(card: ModelCard, base: ModelCard) -> None:
     where = f"The adapter {card.name!r}"
     if card.base != base.digest:
         raise InvalidRequestError(f"{where} belongs to the base {card.base[:12]}, not to {base.digest[:12]}.")
     if not card.signs:
         raise InvalidRequestError(f"{where} lists no signs: its card says which ones it answers for.")
-    if adapter.has_weights:
-        _check_modules(where, lora_modules(adapter.folder))
-        _check_config(where, adapter.folder)
 
 
 def _check_modules(where: str, modules: Sequence[str]) -> None:
