@@ -14,7 +14,7 @@ class SegmentJob:
     """One recording to segment, and where to write. Same job, same bytes."""
 
     recording: Recording
-    """What was sent in; a patient box in it overrides the automatic choice."""
+    """What was sent in; a patient box in it overrides the automatic choice, and details are cut from its files."""
     intake: IntakeResult
     """What intake left: its proxy is what is segmented."""
     object_root: str
@@ -22,9 +22,9 @@ class SegmentJob:
     output_prefix: str
     """Address under which everything is written."""
     settings: SegmentationSettings
-    """Engine and rates."""
+    """Engine, rates and what views need."""
     views: tuple[ViewKind, ...] = ()
-    """Views to make; empty: the full frame."""
+    """Views to make; empty: those of the settings."""
     object_verify: str = "sha256"
     """How the proxy is checked before it is opened (`RuntimeSettings.object_verify`)."""
     scratch_dir: str = ""

@@ -12,24 +12,25 @@ from pathlib import Path
 
 from schemas.errors import InvalidRequestError, StorageFullError
 from schemas.recording import ObjectRef
-from schemas.segmentation import Segmentation, View, ViewKind
+from schemas.segmentation import Segmentation, View
 from services.media import masks as mask_file
 from services.runtime.objects import ObjectStore
 from services.segmentation.engines import PATIENT, Prompt, SegmentationEngine, SegmentInput, SegmentOutput
 from services.segmentation.job import SegmentJob
-from services.segmentation.views import check_views, make_view
+from services.segmentation.views.make import ViewInput, make_views
+from services.segmentation.views.pictures import Part
 
-_DEFAULT_VIEWS = (ViewKind.FULL_FRAME,)
+_SEGMENTED = 0.92
+"""Share of the work that is done when the masks are."""
 
 
 def segment(job: SegmentJob, report: Callable[[float, str, str], None]) -> Segmentation:
     """Tell the patient apart in one recording; masks and views are written under the job's prefix.
 
-    Raises `InvalidRequestError` for a view that cannot be made or an engine that is none, `ObjectMissingError` without
-    the proxy, `StorageFullError` without space, and what the engine raises.
+    A view that cannot be made is a loss of the result. Raises `InvalidRequestError` for an engine that is none,
+    `ObjectMissingError` without the proxy, `StorageFullError` without space, and what the engine raises.
     """
-    kinds = job.views or _DEFAULT_VIEWS
-    check_views(kinds)
+    kinds = job.views or job.settings.views
     engine = loaded(job.settings.engine)
     store = ObjectStore(job.object_root, verify="size" if job.object_verify == "size" else "sha256")
     box = job.recording.patient_box
@@ -43,7 +44,7 @@ def segment(job: SegmentJob, report: Callable[[float, str, str], None]) -> Segme
             prompts=(Prompt(0.0, PATIENT, box),) if box is not None else (),
         )
         found = engine.segment(request, report)
-        report(0.92, "store", "storing the masks")
+        report(_SEGMENTED, "store", "storing the masks")
 
         def keep(path: Path, name: str, media_type: str) -> ObjectRef:
             return store.put_file(path, store.join(job.output_prefix, job.recording.id, name), media_type)
@@ -51,10 +52,19 @@ def segment(job: SegmentJob, report: Callable[[float, str, str], None]) -> Segme
         path = folder / "masks.npz"
         found.masks.save(path)
         stored = keep(path, path.name, mask_file.MEDIA_TYPE)
-        views = tuple(
-            make_view(kind, proxy, job.intake, found.masks, found.patient_missing, folder, keep) for kind in kinds
+        given = ViewInput(
+            intake=job.intake,
+            proxy=proxy,
+            original=lambda: [Part(stack.enter_context(store.local(f.object)), f.start_s) for f in job.recording.files],
+            sound=lambda: stack.enter_context(store.local(_audio(job))),
+            found=found,
+            settings=job.settings,
+            folder=folder,
+            keep=keep,
+            tell=lambda share, words: report(_SEGMENTED + (1 - _SEGMENTED) * share, "views", words),
         )
-    return _result(engine, found, stored, views)
+        views, losses = make_views(kinds, given)
+    return _result(engine, found, stored, views, losses)
 
 
 @cache
@@ -78,7 +88,11 @@ def engine_named(name: str) -> SegmentationEngine:
 
 
 def _result(
-    engine: SegmentationEngine, found: SegmentOutput, masks: ObjectRef, views: tuple[View, ...]
+    engine: SegmentationEngine,
+    found: SegmentOutput,
+    masks: ObjectRef,
+    views: tuple[View, ...],
+    losses: tuple[str, ...],
 ) -> Segmentation:
     times = found.masks.time_s
     span_s = float(times[-1] - times[0]) if len(times) > 1 else 0.0
@@ -93,8 +107,13 @@ def _result(
         identity_switches_s=found.identity_switches_s,
         mask_quality=found.quality,
         views=views,
-        losses=found.losses,
+        losses=(*found.losses, *losses),
     )
+
+
+def _audio(job: SegmentJob) -> ObjectRef:
+    assert job.intake.audio is not None  # nobody asks for the sound of a silent recording
+    return job.intake.audio
 
 
 @contextlib.contextmanager

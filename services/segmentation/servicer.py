@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from ictogram.model.v1 import segmentation_pb2 as segmentation_model_pb2
@@ -18,20 +18,22 @@ from services.runtime import server
 from services.runtime.compute import ComputePool, Limits
 from services.runtime.convert import from_proto
 from services.runtime.settings import RuntimeSettings
+from services.segmentation.helpers import infos
 from services.segmentation.job import SegmentJob
 from services.segmentation.service import engine_named, segment
 from services.segmentation.settings import SegmentationSettings
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 DESCRIPTOR = segmentation_pb2.DESCRIPTOR.services_by_name["SegmentationService"]
-_WITHOUT_EFFECT = frozenset({"slots", "memory_bytes", "cpu_s", "file_bytes"})
-"""Settings that change how much is used, not what comes out."""
+_WITHOUT_EFFECT = frozenset({"slots", "memory_bytes", "cpu_s", "file_bytes", "pose_weights", "speech_weights"})
+"""Settings that change how much is used, not what comes out; of weights their digests count, not their folders."""
 
 
-def digest(settings: SegmentationSettings, engine: EngineInfo) -> str:
-    """SHA-256 over the version, the engine's digest and every setting that changes results."""
+def digest(settings: SegmentationSettings, engine: EngineInfo, helpers: Sequence[EngineInfo] = ()) -> str:
+    """SHA-256 over the version, the digests of the engine and its helpers, and every setting that changes results."""
     told = settings.model_dump_json(exclude=set(_WITHOUT_EFFECT))
-    return hashlib.sha256(f"segmentation {VERSION} {engine.digest} {told}".encode()).hexdigest()
+    digests = " ".join(one.digest for one in (engine, *helpers))
+    return hashlib.sha256(f"segmentation {VERSION} {digests} {told}".encode()).hexdigest()
 
 
 class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
@@ -42,11 +44,12 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         self._runtime = runtime
         self._pool = pool
         self._engine = engine_named(settings.engine).info()
-        self._digest = digest(settings, self._engine)
+        self._helpers = infos(settings)
+        self._digest = digest(settings, self._engine, self._helpers)
 
     async def GetInfo(self, request: work_pb2.GetInfoRequest, context: Any) -> work_pb2.ServiceInfo:  # noqa: ARG002, N802
         info: work_pb2.ServiceInfo = server.service_info(
-            "segmentation", VERSION, self._digest, self._settings.slots, [self._engine]
+            "segmentation", VERSION, self._digest, self._settings.slots, [self._engine, *self._helpers]
         )
         return info
 

@@ -1,11 +1,15 @@
-"""Which engine segments, and how finely."""
+"""Which engine segments, how finely, and which views are made."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from schemas.segmentation import ViewKind
 from services.runtime.settings import Settings
+from services.segmentation.joints import LEAST_RATE_HZ
 
 
 class SegmentationSettings(Settings):
@@ -21,3 +25,31 @@ class SegmentationSettings(Settings):
         "services.segmentation.engines.motion:MotionEngine", description="Engine that segments, as module:Class."
     )
     mask_rate_hz: float = Field(2.5, gt=0, le=30, description="Masks per second.")
+    views: tuple[ViewKind, ...] = Field(
+        (ViewKind.FULL_FRAME,),
+        description="Views made where a case asks for none: full_frame, silhouette, face_crop, hands, pose_overlay, "
+        "privacy, audio, denoised_audio, transcript.",
+    )
+    silhouette_fill: Literal["black", "blur", "grey"] = Field(
+        "grey", description="What the silhouette shows instead of the background and other people."
+    )
+    pose_rate_hz: float = Field(
+        2.5, ge=LEAST_RATE_HZ, le=30, description="Stills per second in which joints are looked for."
+    )
+    pose_stills: int = Field(
+        9000,
+        ge=1,
+        description="Stills of one recording in which joints are looked for, about: longer recordings get fewer per "
+        "second, though never fewer than 1.25.",
+    )
+    pose_weights: str = Field(
+        "", description="Folder with ViTPose weights and their card; empty: BlazePose, which comes along."
+    )
+    speech_weights: str = Field(
+        "", description="Folder with Whisper weights and their card; empty: no transcripts are made."
+    )
+    speech_language: str = Field("", description="Language spoken, as an ISO 639-1 code; empty: the network decides.")
+
+    def joints_rate_hz(self, length_s: float) -> float:
+        """Stills per second in which joints are looked for, in a recording of this length."""
+        return min(self.pose_rate_hz, max(LEAST_RATE_HZ, self.pose_stills / length_s))
