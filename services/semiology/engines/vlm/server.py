@@ -250,7 +250,7 @@ def _refusal(response: httpx.Response, model: str) -> IctogramError:
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return InvalidRequestError(f"The model server refuses the key (status {status}); see ICTOGRAM_VLM_API_KEY.")
     if status in {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE} and _OVERFLOW.search(response.text):
-        numbers = ", ".join(_NUMBER.findall(response.text)[:3])
+        numbers = ", ".join(_NUMBER.findall(response.text)[:2])
         return ResourceLimitError(
             f"A window of {model!r} needs more tokens than the model server takes (it names {numbers or 'no number'}); "
             f"raise its --max-model-len or show smaller or fewer pictures."
