@@ -20,6 +20,8 @@ SMALLEST_PERSON = 0.1
 """Long side of a body, long sides of the picture: what is smaller is a hand or a cushion taken for a person."""
 _AROUND_JOINTS = 0.15
 """Joints lie inside the body: its box is wider by this share of the joints' long side."""
+_HELD, _ALIKE = 0.75, 0.3
+"""A body whose box lies in a surer one's by such a share, and is not much smaller, is no second person."""
 _PLACES = [int(joint) for joint in Joint]
 
 Places = np.ndarray[Any, np.dtype[np.float64]]
@@ -63,12 +65,13 @@ def look(video: Path, find: FindsPeople, report: Callable[[float], None]) -> Ite
 
 
 def by_pose(image: Image) -> tuple[Person, ...]:
-    """The people that BlazePose finds, with their joints."""
-    return tuple(
-        person
-        for person in (_person(pose, image) for pose in find_poses(image))
-        if _long_side(person.box, image) >= SMALLEST_PERSON
-    )
+    """The people that BlazePose finds, with their joints; surest first."""
+    found: list[Person] = []
+    for pose in find_poses(image):
+        person = _person(pose, image)
+        if _long_side(person.box, image) >= SMALLEST_PERSON and not any(_within(person, sure) for sure in found):
+            found.append(person)
+    return tuple(found)
 
 
 def with_joints(found: tuple[Person, ...], image: Image) -> tuple[Person, ...]:
@@ -89,16 +92,27 @@ def with_joints(found: tuple[Person, ...], image: Image) -> tuple[Person, ...]:
 
 def box_overlap(one: Box, other: Box) -> float:
     """Intersection over union of two boxes, 0-1."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    shared = max(0.0, width) * max(0.0, height)
+    shared = shared_area(one, other)
     total = area(one) + area(other) - shared
     return shared / total if total > 0 else 0.0
+
+
+def shared_area(one: Box, other: Box) -> float:
+    """Share of the picture that lies in both boxes, 0-1."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return max(0.0, width) * max(0.0, height)
 
 
 def area(box: Box) -> float:
     """Share of the picture, 0-1."""
     return max(0.0, box.right - box.left) * max(0.0, box.bottom - box.top)
+
+
+def _within(person: Person, sure: Person) -> bool:
+    """Whether a body may be made of the limbs of a surer one: as a prompt it would cut that one in two."""
+    held = shared_area(person.box, sure.box) >= _HELD * area(person.box)
+    return held and box_overlap(person.box, sure.box) >= _ALIKE
 
 
 def _person(pose: Pose, image: Image) -> Person:

@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.recording import Box
 from services.segmentation.engines import PATIENT, Prompt
-from services.segmentation.engines.sam2.looks import Look, Person, area, box_overlap
+from services.segmentation.engines.sam2.looks import Look, Person, area, box_overlap, shared_area
 
 _SAME_PLACE = 0.3
 """Overlap of two boxes, one look apart or many, that one person at rest has."""
@@ -185,7 +185,5 @@ def _long_side(box: Box) -> float:
 
 def _covered(box: Box, place: Box) -> float:
     """Share of the smaller of two boxes that lies in the other."""
-    width = min(box.right, place.right) - max(box.left, place.left)
-    height = min(box.bottom, place.bottom) - max(box.top, place.top)
     smaller = min(area(box), area(place))
-    return max(0.0, width) * max(0.0, height) / smaller if smaller > 0 else 0.0
+    return shared_area(box, place) / smaller if smaller > 0 else 0.0

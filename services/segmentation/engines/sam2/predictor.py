@@ -8,6 +8,7 @@ from typing import Any
 
 import sam2
 import torch
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -91,7 +92,7 @@ def build(weights: Weights, device: str) -> FramePredictor:
         raise InvalidRequestError("The segmentation engine shall compute on cuda, but torch finds no CUDA device.")
     try:
         network: FramePredictor = instantiate(_config(weights.config).model, _recursive_=True)
-    except (OmegaConfBaseException, TypeError, ValueError, AttributeError) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise InvalidRequestError(f"SAM 2 cannot be made from {weights.config.name}: {error}".splitlines()[0]) from None
     try:
         network.load_state_dict(_parameters(weights.checkpoint))
