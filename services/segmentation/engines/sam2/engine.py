@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,9 @@ class Sam2Engine:
         try:
             self._weights = choose_weights(self._settings)
         except IctogramError as error:
-            self._instead = f"SAM 2 did not run and the engine motion answered instead: {error.message}"
+            folder = self._settings.weights
+            reason = error.message.replace(folder, Path(folder).name) if folder else error.message  # goes into reports
+            self._instead = f"SAM 2 did not run and the engine motion answered instead: {reason}"
         self._network: Any = None
         self._find: FindsPeople = by_pose
 

@@ -108,7 +108,9 @@ def test_broken_weights_are_told_and_motion_answers(
     breaks(folder)
     with pytest.raises(InvalidRequestError, match=told):
         choose(Sam2Settings(weights=str(folder)))
-    assert _engine(monkeypatch, weights=folder).info().name == "motion"
+    engine = _engine(monkeypatch, weights=folder)
+    assert engine.info().name == "motion"
+    assert str(folder) not in engine._instead
 
 
 def test_without_torch_the_missing_packages_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
