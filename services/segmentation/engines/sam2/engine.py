@@ -81,7 +81,7 @@ class Sam2Engine:
         if self._weights is None:
             motion = MotionEngine().info()
             return replace(motion, digest=hashlib.sha256(f"{motion.digest} {self._instead}".encode()).hexdigest())
-        told = self._settings.model_dump_json(exclude={"weights", "detector"})
+        told = self._settings.model_dump_json(exclude={"weights", "detector_weights"})
         parameters = f"sam2 {VERSION} {version('sam2')} {self._weights.digest} {LOOK_HZ} {told}"
         digest = hashlib.sha256(parameters.encode()).hexdigest()
         return EngineInfo("sam2", VERSION, digest, self._weights.card.training)

@@ -19,7 +19,7 @@ class Sam2Settings(Settings):
         "",
         description="Folder with a SAM 2 checkpoint, its config.yaml and card.json; empty: the engine motion answers.",
     )
-    detector: str = Field(
+    detector_weights: str = Field(
         "", description="Folder with an RT-DETR person detector and its card.json; empty: BlazePose finds people."
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where SAM 2 computes; bfloat16 on cuda.")

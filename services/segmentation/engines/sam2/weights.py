@@ -67,11 +67,11 @@ def choose(settings: Sam2Settings) -> Weights:
 
 
 def _detector(settings: Sam2Settings) -> tuple[Path | None, str]:
-    if not settings.detector:
+    if not settings.detector_weights:
         return None, "blazepose"
     if importlib.util.find_spec("transformers") is None:
         raise InvalidRequestError("The extra `vision` is not installed (transformers missing).")
-    folder = Path(settings.detector)
+    folder = Path(settings.detector_weights)
     card = load_card(folder, ModelRole.PERSON_DETECTOR)
     digest = hashlib.sha256(card.digest.encode())
     for name in sorted(path.name for path in folder.glob("*config.json")):

@@ -123,7 +123,7 @@ def test_without_torch_the_missing_packages_are_named(folder: Path, monkeypatch:
 @pytest.mark.usefixtures("everything_installed")
 def test_a_broken_detector_is_a_loss_and_changes_the_digest(folder: Path, tmp_path: Path) -> None:
     plain = choose(Sam2Settings(weights=str(folder)))
-    broken = choose(Sam2Settings(weights=str(folder), detector=str(tmp_path / "nowhere")))
+    broken = choose(Sam2Settings(weights=str(folder), detector_weights=str(tmp_path / "nowhere")))
     assert plain.losses == ()
     assert broken.detector is None
     assert "person detector cannot be used" in broken.losses[0]
