@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import threading
 from collections.abc import Iterator, Sequence
@@ -48,7 +49,6 @@ class LocalReader:
         folder = str(models.base.folder)
         auto: Any = transformers.AutoProcessor
         self._processor: Any = auto.from_pretrained(folder, local_files_only=True)
-        self._processor.tokenizer.padding_side = "left"
         model: Any = transformers.AutoModelForImageTextToText.from_pretrained(
             folder, local_files_only=True, dtype=getattr(torch, settings.dtype)
         )
@@ -67,23 +67,41 @@ class LocalReader:
 
     @property
     def usage(self) -> Usage:
-        """What was spent so far; in process nothing is cached between questions."""
+        """What was spent so far; questions about one clip share the reading of its pictures."""
         return self._usage
 
     def score(self, clip: Clip, questions: Sequence[str], card: ModelCard) -> list[LabelScore]:
-        """One score per question, `batch` of them in one pass. Raises `InvalidRequestError` for an unknown card."""
+        """One score per question: the pictures are read once, then `batch` questions in one pass.
+
+        Raises `InvalidRequestError` for an unknown card, or a model that puts its pictures elsewhere.
+        """
+        if not questions:
+            return []
         scores: list[LabelScore] = []
-        size = self._settings.batch
         with self._lock, self._torch.inference_mode(), self._as(card):
-            for begin in range(0, len(questions), size):
-                texts = [ask_text(clip, question) for question in questions[begin : begin + size]]
-                scores += self._scored(clip, texts, card)
+            prefix, tails = self._split(clip, [ask_text(clip, question) for question in questions])
+            read = self._model(**prefix, use_cache=True, logits_to_keep=1).past_key_values
+            shared = int(prefix["input_ids"].shape[1])
+            for begin in range(0, len(tails), self._settings.batch):
+                some = tails[begin : begin + self._settings.batch]
+                for tail, top in zip(some, self._after(read, some), strict=True):
+                    yes, mass = label_score(top, card)
+                    cached = shared if scores else 0
+                    scores.append(LabelScore(yes, mass, shared + len(tail), cached, generated_tokens=1))
+            self._usage = self._usage.plus(
+                Usage(
+                    scored=len(scores),
+                    prompt_tokens=sum(score.prompt_tokens for score in scores),
+                    cached_tokens=sum(score.cached_tokens for score in scores),
+                    generated_tokens=len(scores),
+                )
+            )
         return scores
 
     def explain(self, clip: Clip, question: str, card: ModelCard) -> Explanation | None:
         """Reason and time span, written word by word; none when what came out is not the JSON that was asked for."""
         with self._lock, self._torch.inference_mode(), self._as(card):
-            inputs = self._inputs(clip, [explain_text(clip, question)])
+            inputs = self._inputs(clip, self._prompt(clip, explain_text(clip, question)))
             length = int(inputs["input_ids"].shape[1])
             written = self._model.generate(
                 **inputs, max_new_tokens=self._settings.explain_tokens, do_sample=False, num_beams=1
@@ -93,34 +111,58 @@ class LocalReader:
             )
             return explanation_in(self._processor.tokenizer.decode(written, skip_special_tokens=True))
 
-    def _scored(self, clip: Clip, texts: Sequence[str], card: ModelCard) -> Iterator[LabelScore]:
-        inputs = self._inputs(clip, texts)
-        lengths = inputs["attention_mask"].sum(dim=1).tolist()
-        logits = self._model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
-        best = self._torch.log_softmax(logits, dim=-1).topk(min(TOP, logits.shape[-1]), dim=-1)
-        self._usage = self._usage.plus(
-            Usage(scored=len(texts), prompt_tokens=sum(lengths), generated_tokens=len(texts))
-        )
-        decode = self._processor.tokenizer.decode
-        for ids, logprobs, length in zip(best.indices.tolist(), best.values.tolist(), lengths, strict=True):
-            tokens = [(str(decode([number])), value) for number, value in zip(ids, logprobs, strict=True)]
-            yes, mass = label_score(tokens, card)
-            yield LabelScore(yes, mass, prompt_tokens=int(length), generated_tokens=1)
+    def _split(self, clip: Clip, texts: Sequence[str]) -> tuple[dict[str, Any], list[list[int]]]:
+        """What the prompts share, with the pictures, as tensors; and the tokens in which each of them goes on."""
+        prompts = [self._prompt(clip, text) for text in texts]
+        tokens = [self._processor.tokenizer(prompt)["input_ids"] for prompt in prompts]
+        same = min(len(one) for one in tokens) - 1
+        same = next((k for k in range(same) if len({one[k] for one in tokens}) > 1), same)
+        tails = [one[same:] for one in tokens]
+        whole = self._inputs(clip, prompts[0])
+        ids = whole["input_ids"]
+        shared = ids.shape[1] - len(tails[0])
+        if ids[0, shared:].tolist() != tails[0]:
+            raise InvalidRequestError("The model's processor does not put the pictures before the question.")
+        prefix = {name: value[:, :shared] if value.shape[:2] == ids.shape else value for name, value in whole.items()}
+        return prefix, tails
 
-    def _inputs(self, clip: Clip, texts: Sequence[str]) -> Any:
-        """Tensors of several prompts about one clip; the processor also marks which tokens are pictures.
+    def _after(self, read: Any, tails: Sequence[Sequence[int]]) -> Iterator[list[tuple[str, float]]]:
+        """The most probable first tokens after each tail, from what was read before; `read` stays as it is.
+
+        Shorter tails are filled up behind: no token looks ahead, so nothing sees the filling.
+        """
+        torch = self._torch
+        longest = max(len(tail) for tail in tails)
+        ids = torch.zeros((len(tails), longest), dtype=torch.long)
+        for row, tail in enumerate(tails):
+            ids[row, : len(tail)] = torch.tensor(tail)
+        ends, place = torch.unique(torch.tensor([len(tail) - 1 for tail in tails]), return_inverse=True)
+        cache = copy.deepcopy(read)
+        cache.batch_repeat_interleave(len(tails))
+        device = self._settings.device
+        out = self._model(
+            input_ids=ids.to(device), past_key_values=cache, use_cache=True, logits_to_keep=ends.to(device)
+        )
+        last = out.logits[torch.arange(len(tails)), place].float()
+        best = torch.log_softmax(last, dim=-1).topk(min(TOP, last.shape[-1]), dim=-1)
+        decode = self._processor.tokenizer.decode
+        for numbers, logprobs in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            yield [(str(decode([number])), value) for number, value in zip(numbers, logprobs, strict=True)]
+
+    def _prompt(self, clip: Clip, text: str) -> str:
+        return str(
+            self._processor.apply_chat_template(_messages(clip, text), tokenize=False, add_generation_prompt=True)
+        )
+
+    def _inputs(self, clip: Clip, prompt: str) -> Any:
+        """Tensors of a prompt with its pictures; the processor also marks which tokens are pictures.
 
         Without those marks (mm_token_type_ids) such models give other answers, silently.
         """
         from PIL import Image
 
         pictures = [Image.open(io.BytesIO(picture.jpeg)).convert("RGB") for picture in clip.pictures]
-        prompts = [
-            self._processor.apply_chat_template(_messages(clip, text), tokenize=False, add_generation_prompt=True)
-            for text in texts
-        ]
-        inputs = self._processor(text=prompts, images=[pictures] * len(texts), padding=True, return_tensors="pt")
-        return inputs.to(self._settings.device)
+        return self._processor(text=[prompt], images=[pictures], return_tensors="pt").to(self._settings.device)
 
     @contextmanager
     def _as(self, card: ModelCard) -> Iterator[None]:

@@ -105,13 +105,12 @@ class VlmStudy:
             worst = scores.worst(span)
             return Answer(sign.id, reason=worst.reason, reason_text=worst.text, view=scores.view)
         sightings = tuple(self._members(scores, episode))
-        best = max((s.score for s in sightings), default=scores.peak(span))
+        best = max((s.score for s in sightings), default=scores.peak(_reach(sign, episode)))
         return Answer(sign.id, sightings, assessable_s, score=best, view=scores.view)
 
     def _members(self, scores: SignScores, episode: Proposal) -> Iterator[Sighting]:
-        """Sightings that lie in an episode, or after it where the sign can begin then."""
-        late_s = POST_ICTAL_S if Phase.POST_ICTAL in scores.sign.phases else 0.0
-        span = Interval(episode.onset_s.lo, episode.offset_s.hi + late_s)
+        """Sightings that lie in an episode, or beside it where the sign looks at the time before or after."""
+        span = _reach(scores.sign, episode)
         for seen in scores.sightings:
             its = Interval(seen.onset_s.middle_s, max(seen.onset_s.middle_s, seen.offset_s.middle_s))
             shorter_s = min(its.length_s, span.length_s)
@@ -124,6 +123,12 @@ class VlmStudy:
         if not any(overlap_s(contact.span, when) > 0 for contact in self._contacts):
             return seen
         return replace(seen, touched_by_staff=True, rationale=f"{seen.rationale} Staff touch the patient meanwhile.")
+
+
+def _reach(sign: Sign, episode: Proposal) -> Interval:
+    """Where a sign of an episode may lie: some are about how the patient was before, some begin afterwards."""
+    late_s = POST_ICTAL_S if Phase.POST_ICTAL in sign.phases else 0.0
+    return Interval(max(0.0, episode.onset_s.lo - sign.needs_before_s), episode.offset_s.hi + late_s)
 
 
 def _unwatched_before(scores: SignScores, episode: Proposal) -> Lost | None:

@@ -227,3 +227,17 @@ def test_an_adapter_that_the_server_does_not_apply_is_refused_at_load(
 def test_without_a_folder_of_cards_it_says_which_setting(catalogue: Catalogue) -> None:
     with pytest.raises(InvalidRequestError, match="ICTOGRAM_VLM_WEIGHTS"):
         VlmEngine(VlmSettings(), catalogue).info()
+
+
+def test_sleep_before_an_onset_belongs_to_the_episode_that_follows(
+    settings: VlmSettings, catalogue: Catalogue, video: Path
+) -> None:
+    """What the sign is about lies before the onset; the same sighting belongs to no episode long after."""
+    before = samples.sign("occur_during_sleep", sampling=TEN, needs_before_s=10.0)
+    engine = VlmEngine(settings.model_copy(update={"explain": False}), replace(catalogue, signs=(before,)))
+    engine.load()
+    study = _study(engine, video)
+    (directly,) = study.answers(samples.episode(27.0, 35.0))
+    assert len(directly.sightings) == 1
+    (at_the_start,) = study.answers(samples.episode(11.0, 13.0))
+    assert at_the_start.sightings == ()

@@ -13,6 +13,8 @@ from schemas.segmentation import ViewKind
 from services.runtime.weights import digest_of
 from services.semiology.engines.vlm.cards import Models, check_canaries, check_weights, read_models
 from services.semiology.engines.vlm.engine import VlmLocalEngine
+from services.semiology.engines.vlm.prompts import ask_text
+from services.semiology.engines.vlm.reader import label_score
 from services.semiology.engines.vlm.settings import VlmSettings
 from tests.services.semiology.vlm import samples, tiny
 from tests.support.videos import write_video
@@ -78,6 +80,27 @@ def test_questions_in_a_batch_have_the_answers_they_have_alone(reader: tiny.Loca
             assert batched.yes == pytest.approx(single.yes, abs=1e-4)
             assert batched.answer_mass == pytest.approx(single.answer_mass, abs=1e-4)
             assert batched.prompt_tokens == single.prompt_tokens
+
+
+def test_sharing_the_pictures_gives_what_a_whole_prompt_gives(reader: tiny.LocalReader, models: Models) -> None:
+    """The plain way, without any sharing: one forward pass over the processor's own tensors."""
+    import torch
+
+    clip = tiny.clip()
+    card = models.base.card
+    shared = reader.score(clip, QUESTIONS, card)
+    words, model = reader._processor, reader._model
+    for question, score in zip(QUESTIONS, shared, strict=True):
+        inputs = reader._inputs(clip, reader._prompt(clip, ask_text(clip, question)))
+        assert "mm_token_type_ids" in inputs
+        with torch.inference_mode(), model.disable_adapter():
+            logprobs = torch.log_softmax(model(**inputs).logits[0, -1].float(), -1)
+        top = logprobs.topk(20)
+        tokens = zip((words.tokenizer.decode([i]) for i in top.indices.tolist()), top.values.tolist(), strict=True)
+        assert (score.yes, score.answer_mass) == pytest.approx(label_score(tokens, card), abs=1e-4)
+        assert score.prompt_tokens == inputs["input_ids"].shape[1]
+    assert shared[0].cached_tokens == 0
+    assert min(score.cached_tokens for score in shared[1:]) > len(clip.pictures) * 6
 
 
 def test_an_adapter_changes_the_answer_and_leaves_the_base_as_it_was(reader: tiny.LocalReader, models: Models) -> None:
