@@ -59,7 +59,9 @@ def listener(weights: str, language: str) -> tuple[WhisperListener | None, tuple
 
 def infos(settings: SegmentationSettings) -> tuple[EngineInfo, ...]:
     """Who would find joints and write down words, as far as their cards can be read; loads no weights."""
-    engines = [BlazePoseEngine()] if not settings.pose_weights else [VitPoseEngine(Path(settings.pose_weights))]
+    engines: list[PoseEngine | WhisperListener] = [
+        VitPoseEngine(Path(settings.pose_weights)) if settings.pose_weights else BlazePoseEngine()
+    ]
     if settings.speech_weights:
         engines.append(WhisperListener(Path(settings.speech_weights), settings.speech_language))
     told = []

@@ -151,7 +151,10 @@ class JointTrack:
             share = (time_s - self.time_s[left]) / (self.time_s[right] - self.time_s[left])
             return Joints(_between(self.places, left, right, share), _between(self.visible, left, right, share))
         near = min(ends, key=lambda k: abs(self.time_s[k] - time_s), default=None)
-        if near is None or abs(self.time_s[near] - time_s) > half_step_s(self.time_s):
+        if near is None:
+            return None
+        begin_s, end_s = stands_s(self.time_s, int(near))
+        if not begin_s <= time_s <= end_s:
             return None
         return Joints(self.places[near], self.visible[near])
 
@@ -192,12 +195,12 @@ def follow(
         patient, others = _near(masks, frame.time_s)
         if patient is not None:
             height, width = frame.image.shape[:2]
-            looks = [(_wide(region, width, height), last)] if last is not None else []
+            wide = _wide(region, width, height)
+            looks: list[tuple[PixelBox, Joints | None]] = [] if last is None else [(wide, last)]
             if last is not None or frame.time_s - searched_s >= _SEARCH_EVERY_S:
-                looks += [(_wide(region, width, height), None), ((0, 0, width, height), None)]
+                looks += [(wide, None), ((0, 0, width, height), None)]
             for where, before in looks:
-                if before is None:
-                    searched_s = frame.time_s
+                searched_s = searched_s if before is not None else frame.time_s
                 here = _patients(engine.find(frame.image, where, before), patient, others, (width, height))
                 if here is not None:
                     break
@@ -235,15 +238,16 @@ def runs(time_s: Floats, there: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.in
     return [run for run in np.split(rows, breaks + 1) if len(run)]
 
 
-def half_step_s(time_s: Floats) -> float:
-    """For how long a still stands to either side, where there is none to interpolate to."""
-    return float(np.median(np.diff(time_s))) / 2 + 1e-6 if len(time_s) > 1 else LONGEST_GAP_S / 2
+def stands_s(time_s: Floats, row: int) -> tuple[float, float]:
+    """From when until when a still stands where there is none to interpolate to; the last one a whole step long."""
+    step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else LONGEST_GAP_S
+    own_s = float(time_s[row])
+    return own_s - step_s / 2, own_s + step_s * (1.0 if row == len(time_s) - 1 else 0.5) + 1e-6
 
 
 def spans_without(time_s: Floats, there: npt.NDArray[np.bool_], end_s: float) -> tuple[Interval, ...]:
     """Spans of a recording of length `end_s` in which something is neither there nor interpolated."""
-    hold_s = half_step_s(time_s)
-    known = [(float(time_s[run[0]]) - hold_s, float(time_s[run[-1]]) + hold_s) for run in runs(time_s, there)]
+    known = [(stands_s(time_s, run[0])[0], stands_s(time_s, run[-1])[1]) for run in runs(time_s, there)]
     ends = [0.0, *(side for span in known for side in span), end_s]
     gaps = (Interval(lo, min(hi, end_s)) for lo, hi in zip(ends[::2], ends[1::2], strict=True))
     return tuple(gap for gap in gaps if gap.lo < gap.hi)

@@ -109,7 +109,7 @@ class VitPoseEngine:
                 f"the {len(Joint)} of COCO are needed."
             )
         self._read_processor()
-        self._network = network.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        self._network = network.to("cuda" if torch.cuda.is_available() else "cpu")
 
     def find(self, image: Image, region: PixelBox, before: Joints | None) -> Sequence[Joints]:
         if before is not None:

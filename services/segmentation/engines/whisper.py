@@ -58,7 +58,7 @@ class WhisperListener:
         except ImportError:
             raise InvalidRequestError(_NO_TORCH) from None
         try:
-            network = WhisperForConditionalGeneration.from_pretrained(self._folder, local_files_only=True).eval()
+            network = WhisperForConditionalGeneration.from_pretrained(self._folder, local_files_only=True)
             processor = WhisperProcessor.from_pretrained(self._folder, local_files_only=True)
         except (OSError, ValueError) as error:
             raise InvalidRequestError(f"The Whisper weights in {self._folder.name!r} cannot be read: {error}") from None
@@ -86,7 +86,7 @@ class WhisperListener:
         return Transcript(self.info(), tuple(words), self._language)
 
     def _words(self, samples: Samples, start_s: float, rate: int) -> Iterator[Word]:
-        options = {"num_beams": 1, "do_sample": False}
+        options: dict[str, Any] = {"num_beams": 1, "do_sample": False}
         if self._pipe.model.generation_config.is_multilingual:
             options["task"] = "transcribe"
             if self._language:

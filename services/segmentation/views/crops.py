@@ -21,9 +21,9 @@ from services.segmentation.joints import (
     Joint,
     Joints,
     JointTrack,
-    half_step_s,
     runs,
     spans_without,
+    stands_s,
 )
 from services.segmentation.views.pictures import Cut
 
@@ -64,7 +64,10 @@ class CropPath:
         near = min(
             (k for k in (left, right) if k is not None), key=lambda k: abs(self.time_s[k] - time_s), default=None
         )
-        if near is None or abs(self.time_s[near] - time_s) > half_step_s(self.time_s):
+        if near is None:
+            return None
+        begin_s, end_s = stands_s(self.time_s, int(near))
+        if not begin_s <= time_s <= end_s:
             return None
         return Cut(*(float(v) for v in self.cuts[near]))
 
@@ -78,8 +81,8 @@ def face_path(track: JointTrack, masks: MaskTrack, proxy: tuple[int, int], end_s
     """A square around the face. Missing are the spans in which only the head's place is known, or nothing.
 
     Where the joints of the face are not seen, it is shown where they are thought to be; where no joint is found for
-    more than a second, the mask's end is, in the direction in which the trunk lay when it was last seen. The head's turn
-    may be judged there, its features not.
+    more than a second, the mask's end is, in the direction in which the trunk lay when it was last seen. The
+    head's turn may be judged there, its features not.
     """
     unit = track.unit_px()
     cuts = np.full((len(track.time_s), 4), np.nan)
@@ -127,7 +130,7 @@ def _face(joints: Joints, unit: float) -> tuple[float, float, float]:
     places = joints.places[seen if len(seen) >= _LEAST_OF_FACE else list(OF_FACE)]
     apart = places[:, None] - places[None]
     spread = float(np.hypot(apart[..., 0], apart[..., 1]).max())
-    side = float(np.clip(FACE_SPREADS * spread, *(share * unit for share in FACE_UNITS)))
+    side = min(max(FACE_SPREADS * spread, FACE_UNITS[0] * unit), FACE_UNITS[1] * unit)
     x, y = places.mean(axis=0)
     return float(x), float(y), max(_LEAST_SIDE_PX, side)
 

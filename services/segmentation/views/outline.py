@@ -45,7 +45,7 @@ class Outlines:
         if others.any():
             taken = cv2.resize(others.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
             alpha[taken > 0.5] = 0
-        return alpha
+        return np.asarray(alpha)
 
     def _distance(self, time_s: float) -> tuple[npt.NDArray[Any], Mask] | None:
         """Signed distance to the edge (cells, positive inside), and others' cells."""

@@ -81,9 +81,10 @@ def test_the_drawn_box_reaches_the_engine(job: SegmentJob) -> None:
     assert _run(job, recording=Recording("r1", (), patient_box=box)).patient_region == box
 
 
-def test_views_that_need_more_than_masks_are_refused(job: SegmentJob) -> None:
-    with pytest.raises(InvalidRequestError, match="'transcript' cannot be made"):
-        _run(job, views=(ViewKind.TRANSCRIPT,))
+def test_views_that_cannot_be_made_are_losses(job: SegmentJob) -> None:
+    found = _run(job, views=(ViewKind.FULL_FRAME, ViewKind.TRANSCRIPT))
+    assert [view.kind for view in found.views] == [ViewKind.FULL_FRAME]
+    assert any("has no sound" in loss for loss in found.losses)
 
 
 @pytest.mark.parametrize("name", ["nowhere:Engine", "services.segmentation.engines.motion:Nothing", "no colon", ""])

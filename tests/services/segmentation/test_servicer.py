@@ -21,6 +21,7 @@ from services.runtime.convert import from_proto, to_proto
 from services.runtime.errors import from_rpc_error
 from services.runtime.objects import ObjectStore
 from services.runtime.settings import RuntimeSettings
+from services.segmentation.engines.blazepose import BlazePoseEngine
 from services.segmentation.engines.motion import MotionEngine
 from services.segmentation.servicer import DESCRIPTOR, SegmentationServicer, digest
 from services.segmentation.settings import SegmentationSettings
@@ -28,7 +29,7 @@ from tests.services.segmentation.conftest import HEIGHT, WIDTH, Stage, facts
 from tests.support import videos
 
 
-def test_a_recording_is_segmented_and_an_impossible_view_refused(tmp_path: Path) -> None:
+def test_a_recording_is_segmented_and_an_impossible_view_is_a_loss(tmp_path: Path) -> None:
     store = ObjectStore((tmp_path / "objects").as_uri())
     path = videos.write_video(tmp_path / "p.mp4", Stage().jerking(70, 70, 110, 80).draw, seconds=6, rate=10)
     proxy = store.put_file(path, store.join("", "case", "proxy.mp4"), "video/mp4")
@@ -44,13 +45,17 @@ def test_a_recording_is_segmented_and_an_impossible_view_refused(tmp_path: Path)
 
     async def talk(stub: segmentation_pb2_grpc.SegmentationServiceStub) -> None:
         info = await stub.GetInfo(work_pb2.GetInfoRequest(), timeout=60)
-        assert [engine.name for engine in info.engines] == ["motion"]
+        assert [engine.name for engine in info.engines] == ["motion", "blazepose"]
         answers = [answer async for answer in stub.Segment(request(), timeout=120)]
         found = from_proto(answers[-1].result, Segmentation)
         assert found.patient_region is not None
         assert [view.kind for view in found.views] == [ViewKind.FULL_FRAME]
+        answers = [answer async for answer in stub.Segment(request(model_pb2.VIEW_KIND_TRANSCRIPT), timeout=120)]
+        found = from_proto(answers[-1].result, Segmentation)
+        assert found.views == ()
+        assert any("has no sound" in loss for loss in found.losses)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            async for _ in stub.Segment(request(model_pb2.VIEW_KIND_TRANSCRIPT), timeout=120):
+            async for _ in stub.Segment(request(99), timeout=120):  # type: ignore[arg-type]
                 pass
         assert isinstance(from_rpc_error(raised.value), InvalidRequestError)
 
@@ -77,3 +82,5 @@ def test_the_digest_follows_engine_and_rates() -> None:
     own = digest(SegmentationSettings(), engine)
     assert own == digest(SegmentationSettings(slots=4), engine)
     assert own != digest(SegmentationSettings(mask_rate_hz=5), engine)
+    assert own != digest(SegmentationSettings(), engine, [BlazePoseEngine().info()])
+    assert own == digest(SegmentationSettings(pose_weights="elsewhere"), engine), "the weights count, not their folder"
