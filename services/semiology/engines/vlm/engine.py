@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,6 +36,8 @@ from services.semiology.engines.vlm.windows import Asked, Look, Lost, Plan, plan
 from services.semiology.settings import SemiologySettings
 
 VERSION = "1"
+TICK_S = 1.0
+"""Seconds after which a cancel is looked for while nothing is answered."""
 
 log = logs.get(__name__)
 
@@ -106,14 +109,19 @@ class VlmEngine:
         )
         before = self._reader.usage
         heard: list[Heard] = []
-        for done, answers in enumerate(self._looked(self._reader, plan, views), start=1):
+        looks = len(plan.looks)
+
+        def tell(done: int) -> None:
+            report(done / looks, self.name, f"window {done} of {looks}")
+
+        for done, answers in enumerate(self._looked(self._reader, plan, views, tell), start=1):
             heard += answers
-            report(done / len(plan.looks), self.name, f"window {done} of {len(plan.looks)}")
+            tell(done)
         spent = self._reader.usage
         log.info(
             "asked about a recording",
             engine=self.name,
-            windows=len(plan.looks),
+            windows=looks,
             questions=spent.scored - before.scored,
             uncached_tokens=(spent.prompt_tokens - spent.cached_tokens) - (before.prompt_tokens - before.cached_tokens),
             generated_tokens=spent.generated_tokens - before.generated_tokens,
@@ -132,17 +140,17 @@ class VlmEngine:
         pairs = ((sign, models.for_sign(sign)) for sign in self._catalogue.signs)
         return tuple(Asked(sign, card) for sign, card in pairs if card is not None)
 
-    def _looked(self, reader: Reader, plan: Plan, views: _Views) -> Iterator[list[Heard]]:
+    def _looked(self, reader: Reader, plan: Plan, views: _Views, tell: Callable[[int], None]) -> Iterator[list[Heard]]:
         """Answers look by look, in order; at most `clips_at_once` windows are held at a time."""
         pool = ThreadPoolExecutor(reader.clips_at_once, thread_name_prefix="look")
         waiting: deque[Future[list[Heard]]] = deque()
         try:
-            for look in plan.looks:
+            for asked, look in enumerate(plan.looks):
                 waiting.append(pool.submit(self._look, reader, look, views.local(look.view).path))
                 if len(waiting) > reader.clips_at_once:
-                    yield waiting.popleft().result()
+                    yield _awaited(waiting.popleft(), partial(tell, asked - reader.clips_at_once))
             while waiting:
-                yield waiting.popleft().result()
+                yield _awaited(waiting.popleft(), partial(tell, len(plan.looks) - 1 - len(waiting)))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -188,6 +196,13 @@ class VlmLocalEngine(VlmEngine):
 
     def _answering(self) -> str:
         return f"{super()._answering()} dtype={self._settings.dtype}"
+
+
+def _awaited(future: Future[list[Heard]], tick: Callable[[], None]) -> list[Heard]:
+    """A future's result; `tick` is called meanwhile, so that a cancel is noticed while a server is waited for."""
+    while not wait((future,), timeout=TICK_S).done:
+        tick()
+    return future.result()
 
 
 class _Views:

@@ -201,6 +201,22 @@ def test_a_cancel_stops_the_asking(engine: VlmEngine, video: Path, desk: Desk) -
     assert len(desk.requests) < 15
 
 
+def test_a_cancel_is_noticed_while_the_server_is_waited_for(engine: VlmEngine, video: Path, desk: Desk) -> None:
+    class CancelledError(BaseException):
+        pass
+
+    told: list[float] = []
+
+    def cancel(fraction: float, *_: object) -> None:
+        told.append(fraction)
+        raise CancelledError
+
+    desk.faults = [(503, {"retry-after": "2"})] * 1000
+    with pytest.raises(CancelledError):
+        engine.study(samples.evidence(video, LENGTH_S), cancel)
+    assert told == [0.0], "before any window was answered"
+
+
 def test_a_window_that_does_not_fit_ends_the_step_for_good(engine: VlmEngine, video: Path, desk: Desk) -> None:
     desk.context_tokens = 70
     with pytest.raises(ResourceLimitError, match="--max-model-len"):
