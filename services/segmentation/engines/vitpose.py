@@ -100,7 +100,7 @@ class VitPoseEngine:
         except ImportError:
             raise InvalidRequestError(_NO_TORCH) from None
         try:
-            network = VitPoseForPoseEstimation.from_pretrained(self._folder, local_files_only=True)
+            network: Any = VitPoseForPoseEstimation.from_pretrained(self._folder, local_files_only=True)
         except (OSError, ValueError) as error:
             raise InvalidRequestError(f"The ViTPose weights in {self._folder.name!r} cannot be read: {error}") from None
         if network.config.num_labels != len(Joint):

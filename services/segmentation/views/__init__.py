@@ -18,4 +18,7 @@ transcript     words with times (`services.media.transcript`)
 
 Pictured views are silent videos on the proxy's clock, in the catalogue's pixel size. A recording that stands upright
 gets that size turned on its side, so that it costs a model as many tokens; other shapes get black bars.
+
+`View.scale` is never more than the detail of what a view was cut from: enlarged pixels say nothing new. A face crop or
+hands cut from the proxy, because the original could not be opened, therefore has at most the proxy's scale.
 """

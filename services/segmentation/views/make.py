@@ -19,7 +19,7 @@ from services.media.source import DEFAULT_THREADS
 from services.runtime import logs
 from services.segmentation import helpers
 from services.segmentation.engines import SegmentOutput
-from services.segmentation.joints import JointTrack, follow, spans_without
+from services.segmentation.joints import Joints, JointTrack, follow, spans_without
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.views import crops, draw, film, sound
 from services.segmentation.views.outline import Outlines
@@ -162,9 +162,9 @@ class Scene:
         outline = self.outlines.at(shot.time_s, width, height, _SILHOUETTE_MARGIN)
         return layout.framed(draw.silhouette(shot.whole(width, height), outline, self.fill))
 
-    def _joints(self, shot: Shot, width: int) -> draw.Joints | None:
+    def _joints(self, shot: Shot, width: int) -> Joints | None:
         joints = self.track.at(shot.time_s)
-        return None if joints is None else draw.Joints(joints.places * (width / self.proxy[0]), joints.visible)
+        return None if joints is None else Joints(joints.places * (width / self.proxy[0]), joints.visible)
 
     def _cut(self, shot: Shot, path: crops.CropPath, width: int, height: int) -> Image:
         cut = path.at(shot.time_s)

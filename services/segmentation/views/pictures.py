@@ -6,7 +6,7 @@ pixels of the proxy, whatever size, turn and pixel shape the file has that is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,7 +163,7 @@ class Shot:
         return np.asarray(colours, np.uint8)
 
 
-def shots(parts: Sequence[Part], width: int, height: int, rate_hz: float, threads: int) -> Iterator[Shot]:
+def shots(parts: Sequence[Part], width: int, height: int, rate_hz: float, threads: int) -> Generator[Shot, None, None]:
     """The pictures of all files at the proxy's rate, just those that the proxy shows; holds two at a time.
 
     `width` and `height` are the proxy's. Raises what `Source` raises.

@@ -21,7 +21,7 @@ def body(x: float, y: float, *, hidden: Sequence[int] = ()) -> Joints:
     """The figure with its nose at x, y."""
     visible = np.full(17, 0.9)
     visible[list(hidden)] = 0.1
-    return Joints(FIGURE + (x, y), visible)
+    return Joints(FIGURE + np.array([x, y]), visible)
 
 
 class Finder:

@@ -1,4 +1,4 @@
-"""All views of one recording in one pass: what they hold, from which file, and what is said where they cannot be had."""
+"""All views of one recording in one pass: what they hold, from which file, and what is said where they cannot be."""
 
 from __future__ import annotations
 
