@@ -224,6 +224,24 @@ def phantom(
     Console().print(f"Written: {out} and {generator.truth_path(out)} (a drawing, no patient)")
 
 
+@app.command(epilog="Example: ICTOGRAM_VLM_URL=http://vllm:8000/v1 ictogram models ./weights --ask")
+def models(
+    folder: Annotated[Path, typer.Argument(help="Folder with one folder per model.", show_default=False)],
+    ask: Annotated[bool, typer.Option(help="Ask the model server every canary, too.")] = False,
+) -> None:
+    """Hold weights to their cards; names and digests for those that have none yet."""
+    from services.launcher import models as site
+
+    rows = site.checked(folder)
+    console = Console(highlight=False)
+    console.print(site.table(rows))
+    if wrong := [row.folder for row in rows if row.problem]:
+        raise InvalidRequestError(f"Not ready: {', '.join(wrong)}.")
+    if ask:
+        site.ask()
+        console.print("Every canary answers as its card says.")
+
+
 @app.command(epilog="Example: ictogram settings > settings.md")
 def settings() -> None:
     """Print every setting with its default and meaning, as Markdown."""
