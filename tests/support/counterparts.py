@@ -48,9 +48,16 @@ class Counterpart:
     """A server that a test starts, kills and starts again."""
 
     def __init__(
-        self, argv: Sequence[str], environment: Mapping[str, str], port: int, log: Path, ready: Callable[[], bool]
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        port: int,
+        log: Path,
+        ready: Callable[[], bool],
+        start_s: float = START_S,
     ) -> None:
         self.port = port
+        self._start_s = start_s
         self._argv = argv
         self._environment = {**os.environ, **environment}
         self._log = log
@@ -62,7 +69,7 @@ class Counterpart:
             self._process = subprocess.Popen(
                 self._argv, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + self._start_s
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"{self._argv[0]} did not start: {self._log.read_text(errors='replace')[-2000:]}")
