@@ -73,6 +73,8 @@ class Shot:
     """Left, top, width and height of the picture inside the proxy's, pixels: files may differ in shape."""
     _lens: _Lens
     _planar: av.VideoFrame | None = None
+    _scaled: Image | None = None
+    """The whole at the size last asked for: several views want the same one."""
 
     @property
     def detail(self) -> float:
@@ -80,7 +82,12 @@ class Shot:
         return self.turn.upright(self.raw.width, self.raw.height)[0] / self.inner[2]
 
     def whole(self, width: int, height: int) -> Image:
-        """All of it as the proxy shows it, at this size (H x W x 3, BGR)."""
+        """All of it as the proxy shows it, at this size (H x W x 3, BGR); the caller's to draw on."""
+        if self._scaled is None or self._scaled.shape[:2] != (height, width):
+            self._scaled = self._shrunk(width, height)
+        return self._scaled.copy()
+
+    def _shrunk(self, width: int, height: int) -> Image:
         across, down = width / self._lens.width, height / self._lens.height
         left, top = round(self.inner[0] * across), round(self.inner[1] * down)
         wide, high = max(1, round(self.inner[2] * across)), max(1, round(self.inner[3] * down))
