@@ -151,7 +151,7 @@ class ModelCard:
     calibration: Calibration = Calibration()
     """Whether scores are probabilities."""
     canary: Canary | None = None
-    """How to tell that they are loaded; obligatory for bases and adapters that answer questions."""
+    """How to tell that they are loaded; obligatory for those that answer questions."""
     schema_version: str = CARD_SCHEMA_VERSION
     """Version of this form."""
 
@@ -178,7 +178,7 @@ def _check(card: ModelCard, where: str) -> None:
         raise InvalidRequestError(
             f"{where} has schema_version {card.schema_version!r}, this version reads {CARD_SCHEMA_VERSION!r}."
         )
-    if card.role in {ModelRole.VLM, ModelRole.ADAPTER} and card.canary is None:
+    if card.role in {ModelRole.VLM, ModelRole.ADAPTER, ModelRole.AUDIO_LM} and card.canary is None:
         raise InvalidRequestError(f"{where}: a {card.role.value} needs a canary, or nobody can tell that it is loaded.")
     if card.role is ModelRole.ADAPTER:
         if not card.base:

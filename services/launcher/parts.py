@@ -15,6 +15,9 @@ GRPC_SERVICES = {
 SETTINGS_MODULES = (
     "services.runtime.settings",
     *(f"services.{name}.settings" for name in GRPC_SERVICES),
+    "services.segmentation.engines.sam2.settings",
+    "services.semiology.engines.vlm.settings",
+    "services.semiology.engines.audio.settings",
     "gateway.settings",
     "gateway.delivery.settings",
 )

@@ -15,7 +15,7 @@ from schemas.catalogue import Catalogue, Sign, load_catalogue
 from schemas.engine import EngineInfo
 from schemas.errors import InvalidRequestError
 from schemas.recording import IntakeResult, Interval, ObjectRef, Recording, Tri
-from schemas.segmentation import Segmentation, ViewKind
+from schemas.segmentation import Segmentation, View, ViewKind
 from schemas.semiology import (
     INITIAL_PHASE_S,
     Coverage,
@@ -106,7 +106,7 @@ def judge(job: JudgeJob, report: Report) -> SemiologyResult:
             segmentation=job.segmentation,
             proxy=stack.enter_context(store.local(job.intake.proxy)),
             masks=_masks(store, job.segmentation),
-            open_view=lambda kind: _local_view(stack, store, job.segmentation, kind),
+            open_view=lambda kind: _local_view(stack, store, job, kind),
         )
         studies = [engine.study(evidence, _share(report, k, len(engines))) for k, engine in enumerate(engines)]
     infos = tuple(engine.info() for engine in engines)
@@ -151,8 +151,11 @@ def _masks(store: ObjectStore, segmentation: Segmentation) -> MaskTrack | None:
     return MaskTrack.load(io.BytesIO(store.read_bytes(segmentation.masks)))
 
 
-def _local_view(stack: ExitStack, store: ObjectStore, segmentation: Segmentation, kind: ViewKind) -> LocalView | None:
-    view = next((view for view in segmentation.views if view.kind is kind), None)
+def _local_view(stack: ExitStack, store: ObjectStore, job: JudgeJob, kind: ViewKind) -> LocalView | None:
+    """A view that segmentation made; the recording's own sound is there without that."""
+    view = next((view for view in job.segmentation.views if view.kind is kind), None)
+    if view is None and kind is ViewKind.AUDIO and job.intake.audio is not None:
+        view = View(kind, job.intake.audio)
     return None if view is None else LocalView(view, stack.enter_context(store.local(view.object)))
 
 

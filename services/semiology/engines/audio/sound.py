@@ -1,19 +1,40 @@
-"""The sound of a window as a file of its own, for models that listen."""
+"""The recording's sound as samples, and the sound of a window as a file of its own, for models that listen."""
 
 from __future__ import annotations
 
 import io
 import wave
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.errors import UnreadableMediaError
 from schemas.recording import Interval
 from services.semiology.engines.audio.voice import RATE_HZ
 
 Floats = npt.NDArray[Any]
+
+
+PIECE = 10 * RATE_HZ
+
+
+def samples_in(path: Path) -> Iterator[Floats]:
+    """The samples of a mono WAV of 16 bits at 16 kHz, as intake writes them, in pieces in [-1, 1].
+
+    Raises `UnreadableMediaError` for any other file.
+    """
+    try:
+        with wave.open(str(path), "rb") as file:
+            found = file.getnchannels(), file.getsampwidth(), file.getframerate()
+            if found != (1, 2, RATE_HZ):
+                raise UnreadableMediaError(f"The sound must be mono, 2 bytes, {RATE_HZ} Hz; it is {found}.")
+            while data := file.readframes(PIECE):
+                yield np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    except (wave.Error, EOFError):
+        raise UnreadableMediaError("The sound is no WAV file.") from None
 
 
 def wavs_of(pieces: Iterable[Floats], spans: Sequence[Interval]) -> Iterator[tuple[Interval, bytes]]:

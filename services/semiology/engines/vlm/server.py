@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+from pydantic import SecretStr
 
 from schemas.errors import (
     IctogramError,
@@ -33,7 +34,6 @@ from services.semiology.engines.vlm.reader import (
     explanation_in,
     label_score,
 )
-from services.semiology.engines.vlm.settings import VlmSettings
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
@@ -45,6 +45,29 @@ _OVERFLOW = re.compile(r"context length|max_model_len|model length|too long|max_
 _NUMBER = re.compile(r"\b\d{2,9}\b")
 
 log = logs.get(__name__)
+
+
+MessagePart = dict[str, Any]
+"""A picture, sound or text in a message, as OpenAI-compatible servers take it."""
+
+
+class ServerSettings(Protocol):
+    """What has to be known of a model server."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_key(self) -> SecretStr: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def clips_at_once(self) -> int: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def patience_s(self) -> float: ...
+    @property
+    def explain_tokens(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +96,7 @@ class ServerReader:
 
     def __init__(
         self,
-        settings: VlmSettings,
+        settings: ServerSettings,
         *,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -115,21 +138,33 @@ class ServerReader:
         Raises `UnavailableError` (`TimeoutExceededError`) when the server stayed away for `patience_s`,
         `ResourceLimitError` when the prompt does not fit, `InvalidRequestError` for an unknown model or a wrong key.
         """
-        if not questions:
-            return []
-        media = media_parts(clip.pictures)
-
-        def ask(question: str) -> LabelScore:
-            return self._score(media, ask_text(clip, question), card)
-
-        first = ask(questions[0])
-        return [first, *self._pool.map(ask, questions[1:])]
+        texts = [ask_text(clip, question) for question in questions]
+        return self.score_parts(SYSTEM, media_parts(clip.pictures), texts, card)
 
     def explain(self, clip: Clip, question: str, card: ModelCard) -> Explanation | None:
         """Reason and time span; the server holds what is written to the schema. Raises as `score` does."""
+        return self.explain_parts(SYSTEM, media_parts(clip.pictures), explain_text(clip, question), card)
+
+    def score_parts(
+        self, system: str, media: Sequence[MessagePart], texts: Sequence[str], card: ModelCard
+    ) -> list[LabelScore]:
+        """One score per text that follows the same media of any kind. Raises as `score` does."""
+        if not texts:
+            return []
+
+        def ask(text: str) -> LabelScore:
+            return self._score(system, media, text, card)
+
+        first = ask(texts[0])
+        return [first, *self._pool.map(ask, texts[1:])]
+
+    def explain_parts(
+        self, system: str, media: Sequence[MessagePart], text: str, card: ModelCard
+    ) -> Explanation | None:
+        """`explain` for media of any kind."""
         asked = self._ask(
             {
-                **_request(card, media_parts(clip.pictures), explain_text(clip, question)),
+                **_request(system, card, media, text),
                 "max_tokens": self._settings.explain_tokens,
                 "response_format": {
                     "type": "json_schema",
@@ -140,8 +175,9 @@ class ServerReader:
         self._count(asked.usage(explained=1))
         return explanation_in(str(_choice(asked.body).get("message", {}).get("content") or ""))
 
-    def _score(self, media: list[dict[str, Any]], text: str, card: ModelCard) -> LabelScore:
-        asked = self._ask({**_request(card, media, text), "max_tokens": 1, "logprobs": True, "top_logprobs": TOP})
+    def _score(self, system: str, media: Sequence[MessagePart], text: str, card: ModelCard) -> LabelScore:
+        request = _request(system, card, media, text)
+        asked = self._ask({**request, "max_tokens": 1, "logprobs": True, "top_logprobs": TOP})
         used = asked.usage(scored=1)
         self._count(used)
         yes, mass = label_score(_first_tokens(asked.body), card)
@@ -175,7 +211,7 @@ class ServerReader:
         try:
             response = self._client.post("chat/completions", json=request)
         except httpx.TimeoutException:
-            text = f"The model server did not answer within {self._settings.timeout_s:g} s (ICTOGRAM_VLM_TIMEOUT_S)."
+            text = f"The model server did not answer within {self._settings.timeout_s:g} s (the setting …TIMEOUT_S)."
             return TimeoutExceededError(text), None
         except httpx.TransportError as error:
             return UnavailableError(f"The model server cannot be reached ({type(error).__name__})."), None
@@ -193,7 +229,7 @@ class ServerReader:
         return body
 
 
-def media_parts(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+def media_parts(pictures: Sequence[Picture]) -> list[MessagePart]:
     """Pictures as message parts, in order, each under the hash of its content."""
     return [
         {
@@ -205,11 +241,11 @@ def media_parts(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
     ]
 
 
-def _request(card: ModelCard, media: list[dict[str, Any]], text: str) -> dict[str, Any]:
+def _request(system: str, card: ModelCard, media: Sequence[MessagePart], text: str) -> dict[str, Any]:
     return {
         "model": card.served_name,
         "messages": [
-            {"role": "system", "content": SYSTEM},
+            {"role": "system", "content": system},
             {"role": "user", "content": [*media, {"type": "text", "text": text}]},
         ],
         "temperature": 0,

@@ -1,12 +1,15 @@
-"""A model server over real HTTP that answers as vLLM does, and whose model is simple: bright pictures mean yes."""
+"""A model server over real HTTP that answers as vLLM does, and whose model is simple: bright pictures, or loud sound,
+mean yes."""
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import math
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +60,7 @@ class Desk:
         if model is None:
             return 404, {}, {"error": {"message": f"The model `{request['model']}` does not exist.", "code": 404}}
         parts = request["messages"][-1]["content"]
-        pictures = [part for part in parts if part["type"] == "image_url"]
+        pictures = [part for part in parts if part["type"] in {"image_url", "input_audio"}]
         tokens = TOKENS_PER_PICTURE * len(pictures) + len(parts[-1]["text"].split())
         if tokens + request["max_tokens"] > self.context_tokens:
             most = self.context_tokens
@@ -68,7 +71,7 @@ class Desk:
     def _completion(
         self, request: dict[str, Any], model: Model, pictures: list[dict[str, Any]], tokens: int
     ) -> dict[str, Any]:
-        prefix = request["model"], "".join(part["uuid"] for part in pictures)
+        prefix = request["model"], "".join(part.get("uuid", "") for part in pictures)
         with self.lock:
             cached = TOKENS_PER_PICTURE * len(pictures) if prefix in self.cached else 0
             self.cached.add(prefix)
@@ -78,7 +81,7 @@ class Desk:
             choice["message"] = {"role": "assistant", "content": self.explanation}
             written = len(self.explanation.split())
         else:
-            yes, no = model(float(np.mean([_brightness(part) for part in pictures])), _question(request))
+            yes, no = model(float(np.mean([_level(part) for part in pictures])), _question(request))
             choice["message"] = {"role": "assistant", "content": "yes" if yes > no else "no"}
             if self.gives_logprobs:
                 top = [("yes", 0.7 * yes), (" Yes", 0.3 * yes), ("No", no), ("the", 1 - yes - no)]
@@ -96,7 +99,12 @@ def _question(request: dict[str, Any]) -> str:
     return str(request["messages"][-1]["content"][-1]["text"])
 
 
-def _brightness(part: dict[str, Any]) -> float:
+def _level(part: dict[str, Any]) -> float:
+    """0-1: how bright a picture or how loud a sound is."""
+    if part["type"] == "input_audio":
+        with wave.open(io.BytesIO(base64.b64decode(part["input_audio"]["data"]))) as file:
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
+        return min(1.0, 10 * float(np.abs(samples).mean()))
     data = base64.b64decode(part["image_url"]["url"].partition("base64,")[2])
     return float(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).mean()) / 255
 
