@@ -98,6 +98,7 @@ def test_the_same_bytes_for_the_same_order_are_the_same_case(under_test: StackUn
 
 @pytest.mark.skipif(not EVERYDAY_CLIPS, reason="the everyday clips do not lie beside this checkout")
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_everyday_clips_hold_no_episode(under_test: StackUnderTest) -> None:
     for case_id in [under_test.submit(clip) for clip in EVERYDAY_CLIPS]:
         under_test.wait(case_id, patience_s=300)

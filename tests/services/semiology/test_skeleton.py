@@ -132,3 +132,17 @@ def test_limbs_that_cover_each_other_name_no_side(monkeypatch: pytest.MonkeyPatc
     seen = oriented(monkeypatch, body(head=(560, 180), down=(-36, 0), left=(3, 4)))
     assert seen.sides is Sides.UNKNOWN
     assert seen.along is not None, "arms and legs can still be told apart"
+
+
+def test_a_body_whose_arms_share_a_cell_names_no_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = oriented(monkeypatch, body(down=(0, 15), left=(7, 0)))
+    assert seen.sides is Sides.UNNAMED
+    assert "too small" in seen.how
+
+
+def test_a_leg_under_a_blanket_moves_below_its_joints(monkeypatch: pytest.MonkeyPatch) -> None:
+    pose = body(head=(120, 160), down=(36, 0), left=(0, -36))
+    lowest = float(pose.joints[list(Joint), 1].max()) / HEIGHT
+    under = Box(0.2, lowest + 0.02, 0.9, 1.0)
+    assert found(monkeypatch, [[pose]] * 3, under) is not None
+    assert found(monkeypatch, [[pose]] * 3, under._replace(top=lowest + 0.1)) is None

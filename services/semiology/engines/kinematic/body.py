@@ -14,7 +14,7 @@ from schemas.segmentation import BodyPart
 from schemas.semiology import Side
 from services.semiology.engines.kinematic.head import Head, HeadSource, crown
 from services.semiology.engines.kinematic.midline import Midline
-from services.semiology.engines.kinematic.skeleton import Skeleton
+from services.semiology.engines.kinematic.skeleton import BROAD_SHOULDERS, Skeleton
 
 Floats = npt.NDArray[Any]
 
@@ -65,8 +65,8 @@ MIDDLE_SHARE = 0.25
 """And within this share of the region's width from its middle."""
 LONGEST_BODY_HEADS = 14.0
 """And when the region is at most this many times longer than the patch (stature is 7.5 heads; masks have a margin)."""
-WIDE_SHARE = 0.35
-"""Share of the patient's cells that move when a movement of an unoriented body counts as spread."""
+FEWEST_CELLS = 1.25
+"""Shoulders must be so many cells of the grid apart, or most cells hold both arms."""
 
 
 @dataclass(frozen=True)
@@ -220,9 +220,12 @@ def _by_joints(skeleton: Skeleton, grid_x: Floats, grid_y: Floats, weight: Float
     """Distances along the body's own directions, which an oblique camera shows at any angle to each other."""
     sides, how = Sides.SEEN, "from the joints"
     left = skeleton.left
+    breadth, cell = float(np.hypot(*left)) * BROAD_SHOULDERS, 2 * float(grid_x[0, 0])
     if not skeleton.shows_sides:
         sides, how = Sides.UNKNOWN, "from the joints, seen from the side: the near and the far limbs cover each other"
         left = np.array((skeleton.down[1], -skeleton.down[0]))
+    elif breadth < FEWEST_CELLS * cell:
+        sides, how = Sides.UNNAMED, "from the joints, on a body too small in the picture to name its sides"
     elif not skeleton.faces_camera:
         sides, how = Sides.UNNAMED, "from the joints, which look as if seen from the back: left and right are not named"
     if mirrored is Tri.YES:

@@ -27,6 +27,8 @@ SMALLEST = 0.055
 """Shoulder to hip, picture long sides: shorter bodies are hands and cushions taken for people."""
 HIPS_BELOW, BROAD_SHOULDERS = 3.6, 1.5
 """Head's centre to hips, and shoulder to shoulder joint, in head heights (stature is 7.5 heads)."""
+ROOM = 0.05
+"""Around the joints, shares of the picture: flesh and covers."""
 LEAST_BREADTH = 0.25
 """Shoulders that show less than this of their breadth are seen from the side: near and far arm cannot be told apart."""
 
@@ -146,12 +148,13 @@ def _trunk(joints: Floats) -> float:
 
 
 def _reaches(pose: Pose, region: Box | None, width: int, height: int) -> bool:
-    """Whether some part of a body lies in the region."""
+    """Whether a body reaches into the region: a blanket that a leg moves reaches further than the joints."""
     if region is None:
         return True
-    x, y = (pose.joints[list(Joint)] / (width, height)).T
-    inside = (x >= region.left) & (x <= region.right) & (y >= region.top) & (y <= region.bottom)
-    return bool(inside.any())
+    joints = pose.joints[list(Joint)] / (width, height)
+    left, top = joints.min(axis=0) - ROOM
+    right, bottom = joints.max(axis=0) + ROOM
+    return bool(left < region.right and right > region.left and top < region.bottom and bottom > region.top)
 
 
 def _middle(joints: Floats, one: Joint, other: Joint) -> Floats:
