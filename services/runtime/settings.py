@@ -10,6 +10,7 @@ there, unless ``ICTOGRAM_LISTEN`` gives its process another address (in a contai
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import typing
 from collections.abc import Iterable, Mapping
@@ -192,6 +193,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined:
         return "required"
+    if isinstance(value, tuple):  # as it is written in the environment
+        return json.dumps([str(one) for one in value])
     return "" if value is None or value == "" else str(value)
 
 
