@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from research.phantom.encode import write_video
 from research.tiny_vlm.clips import RATE_HZ, SIZE, Window
 from research.tiny_vlm.lesson import padded
-from research.tiny_vlm.scoring import SignScore
+from research.tiny_vlm.scoring import Answers, SignScore
 from schemas.model_card import CARD_FILE, Canary, ModelCard, ModelRole, PinnedSize
 from schemas.segmentation import ViewKind
 from services.runtime.weights import digest_of
@@ -25,6 +25,8 @@ from services.semiology.engines.vlm.settings import VlmSettings
 
 BASE = "base"
 CANARY_CLIP = "canary.mp4"
+UNDECIDED = 0.7
+"""Answer near which a canary is looked for: far from the ends, where many weights agree."""
 TRAINING = (
     "Trained from random weights on drawn figures (phantoms) alone, to test the path from pixels to findings; "
     "it has never seen a person and must not judge one."
@@ -61,13 +63,23 @@ def store_base(folder: Path, model: Any, processor: Any) -> None:
 def store_adapter(folder: Path, adapted: Any) -> None:
     """An adapter's weights alone; what lies there is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
+    for config in adapted.peft_config.values():
+        config.base_model_name_or_path = BASE  # and not where it lay when this was written
     adapted.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form without content
 
 
-def telling(windows: Sequence[Window], one: Any, other: Any, questions: Sequence[str]) -> tuple[Window, str]:
-    """Window and question at which two sets of answers, (windows, questions), differ most."""
+def most_different(
+    windows: Sequence[Window], one: Answers, other: Answers, questions: Sequence[str]
+) -> tuple[Window, str]:
+    """Window and question at which two sets of answers differ most: the canary of an adapter."""
     row, column = np.unravel_index(np.argmax(np.abs(one - other)), one.shape)
+    return windows[int(row)], questions[int(column)]
+
+
+def most_undecided(windows: Sequence[Window], answers: Answers, questions: Sequence[str]) -> tuple[Window, str]:
+    """Window and question where the least change of weights shows: the canary of the base."""
+    row, column = np.unravel_index(np.argmin(np.abs(answers - UNDECIDED)), answers.shape)
     return windows[int(row)], questions[int(column)]
 
 

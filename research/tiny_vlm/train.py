@@ -15,7 +15,15 @@ from research.tiny_vlm.learning import learn
 from research.tiny_vlm.lesson import Lesson
 from research.tiny_vlm.model import make_model, make_processor
 from research.tiny_vlm.scoring import Answers, SignScore, score
-from research.tiny_vlm.storage import BASE, Learnt, store_adapter, store_base, telling, write_cards
+from research.tiny_vlm.storage import (
+    BASE,
+    Learnt,
+    most_different,
+    most_undecided,
+    store_adapter,
+    store_base,
+    write_cards,
+)
 from schemas.catalogue import Catalogue, load_catalogue
 from services.semiology.engines.vlm.prompts import ASK, EXPLAIN, SHOWN, SYSTEM
 
@@ -75,8 +83,7 @@ def train(
     model.to(torch.float16).to(torch.float32)  # as it will be stored
     store_base(out / BASE, model, processor)
     plain = lesson.yes(held_out)
-    far = 1 - plain.round()  # the surest answer is the one that other weights give least
-    learnt = [Learnt(BASE, _judged(BASE, held_out, plain, SIGNS), telling(held_out, plain, far, questions))]
+    learnt = [Learnt(BASE, _judged(BASE, held_out, plain, SIGNS), most_undecided(held_out, plain, questions))]
     for name, signs in ADAPTERS.items():
         asked = [catalogue.by_id[sign].question for sign in signs]
         adapted = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules=list(ADAPTED)))
@@ -86,7 +93,9 @@ def train(
         store_adapter(out / name, adapted)
         answers = lesson.yes(held_out)
         before = plain[:, [SIGNS.index(sign) for sign in signs]]
-        learnt.append(Learnt(name, _judged(name, held_out, answers, signs), telling(held_out, answers, before, asked)))
+        learnt.append(
+            Learnt(name, _judged(name, held_out, answers, signs), most_different(held_out, answers, before, asked))
+        )
         model = adapted.unload()
     write_cards(out, learnt)
 
