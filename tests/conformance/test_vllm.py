@@ -98,9 +98,9 @@ def test_an_adapter_finds_its_own_questions_cached_and_those_of_others_not(reade
     questions = [load_catalogue().by_id[sign].question for sign in LIMBS]
     first, second = reader.score(clip, questions, _card("limbs"))
     across, _ = reader.score(clip, [load_catalogue().by_id[sign].question for sign in BODY], _card("body"))
-    assert first.cached_tokens == 0
-    assert second.cached_tokens >= vllm.BLOCK_TOKENS
-    assert across.cached_tokens == 0
+    assert first.cached_tokens <= vllm.BLOCK_TOKENS  # at most the words before the pictures, from other tests
+    assert second.cached_tokens >= 8 * len(clip.pictures)
+    assert across.cached_tokens <= vllm.BLOCK_TOKENS
 
 
 def test_an_adapter_that_does_nothing_is_refused(server: Counterpart, idle: Path) -> None:
@@ -193,9 +193,11 @@ def test_a_server_killed_in_the_middle_of_a_case_loses_nothing(server: Counterpa
 
     disturbed = engine.study(_evidence(video), kill_once)
     helpers[0].join()
+    assert engine._reader is not None
+    assert engine._reader.usage.retries > 0
     for one, other in zip(undisturbed.tracks(), disturbed.tracks(), strict=True):
-        assert np.isfinite(other.values).any()
-        np.testing.assert_allclose(other.values, one.values, atol=0.02)
+        assert np.isfinite(other.score).any()
+        np.testing.assert_allclose(other.score, one.score, atol=0.02)
 
 
 def _card(name: str) -> ModelCard:
