@@ -127,7 +127,7 @@ class StackUnderTest:
 
     def wait_delivered(self, case_id: str, patience_s: float = PATIENCE_S) -> Path:
         """Wait until the report stands in the destination folder; returns the version's folder."""
-        self.wait(case_id)
+        self.wait(case_id, patience_s=patience_s)
         latest = self.rows(
             "SELECT r.id, v.version FROM report r JOIN report_version v ON v.report_id = r.id "
             "WHERE r.case_id = %s ORDER BY v.version DESC LIMIT 1",

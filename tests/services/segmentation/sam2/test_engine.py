@@ -24,9 +24,9 @@ from services.segmentation.engines.sam2.looks import Person
 from services.segmentation.engines.sam2.session import Session
 from services.segmentation.engines.sam2.settings import Sam2Settings
 from tests.services.segmentation.conftest import Stage
-from tests.services.segmentation.sam2.conftest import write_card
 from tests.services.segmentation.sam2.scenes import HEIGHT, WIDTH, facts, person
 from tests.support import videos
+from tests.support.tiny_sam2 import write_card
 
 pytestmark = pytest.mark.vision
 LYING = (70, 70, 110, 80)

@@ -15,9 +15,9 @@ from services.segmentation.engines.sam2.parts import overlap
 from services.segmentation.engines.sam2.session import Seen, Session, told_apart
 from services.segmentation.engines.sam2.settings import Sam2Settings
 from services.segmentation.engines.sam2.weights import choose
-from tests.services.segmentation.sam2.conftest import SIZE, write_card
 from tests.services.segmentation.sam2.scenes import COLUMNS, ROWS, box_mask
 from tests.support import videos
+from tests.support.tiny_sam2 import SIZE, write_card
 
 pytestmark = pytest.mark.vision
 DRAW = videos.scene(160, 96, noise=0)

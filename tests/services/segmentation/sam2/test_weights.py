@@ -16,9 +16,9 @@ from services.segmentation.engines.sam2.engine import Sam2Engine
 from services.segmentation.engines.sam2.settings import Sam2Settings
 from services.segmentation.engines.sam2.weights import choose
 from tests.services.segmentation.conftest import Stage
-from tests.services.segmentation.sam2.conftest import write_card
 from tests.services.segmentation.sam2.scenes import facts
 from tests.support import videos
+from tests.support.tiny_sam2 import write_card
 
 
 @pytest.fixture
