@@ -47,12 +47,12 @@ $(VISION): $(STAMP) requirements/vision.lock
 	@touch $@
 
 test-vision: $(VISION) ## What needs torch; installs the extra `vision` first (5 GB)
-	@$(BIN)/python -m pytest -q -m "vision and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "vision and not slow" $(ARGS)
 
 test-all: test test-slow test-vision ## All three, and what is slow and needs torch
 	@$(BIN)/python -m pytest -q -m "vision and slow" $(ARGS)
 
-conformance: setup ## The same journey on RabbitMQ, on Postgres 15 and 16, on an S3 server; installs them first
+conformance: $(VISION) ## Real counterparts: RabbitMQ, Postgres 15 and 16, an S3 server, vLLM; installs them first
 	@UV=$(UV) bash tests/conformance/install.sh
 	@$(BIN)/python -m pytest -q -m conformance tests/conformance $(ARGS)
 

@@ -30,7 +30,8 @@ FIELDS = frozenset({
     "elapsed_s", "waited_s", "timeout_s", "remaining_s", "fraction", "stage", "priority", "queue", "reused", "due",
     "rung", "rows", "pid", "exit_code", "signal", "slots", "slots_in_use", "address", "target", "port", "setting",
     "variable", "rss_bytes", "limit", "size_bytes", "media_type", "uri", "digest", "expected_digest", "engine",
-    "path_template", "http_method", "http_status", "migrations",
+    "path_template", "http_method", "http_status", "migrations", "model", "signs", "windows", "questions", "retries",
+    "uncached_tokens", "generated_tokens",
 })
 # fmt: on
 """Fields that may be logged: none of them ever holds patient data."""

@@ -202,7 +202,7 @@ class ServerReader:
             if waited + wait_s > self._settings.patience_s:
                 raise problem
             if retries in {0, 5}:
-                log.warning("the model server is waited for", why=problem.message, retries=retries)
+                log.warning("the model server is waited for", error=problem.message, retries=retries)
             self._sleep(wait_s)
             waited, retries = waited + wait_s, retries + 1
 
