@@ -49,6 +49,8 @@ class View:
     """Spans in which this view shows nothing that can be judged."""
     scale: float = 1.0
     """Pixels of this view per pixel of the source."""
+    part_px: float = 0.0
+    """Width of the face or length of a hand that it shows, pixels of the source (median); 0: not measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ FACE_UNITS = (0.5, 1.1)
 """The same side in shoulder widths, at least and at most: joints of a face may fall together."""
 HAND_UNITS = 0.8
 """Width of a hand's rectangle in shoulder widths: about 30 cm."""
+HAND_SHARE = 0.63
+"""A hand's length (19 cm) over the width of its rectangle."""
 _LEAST_OF_FACE = 3
 _HAND_BEYOND_WRIST = 0.35
 _HEAD_END_SHARE = 0.6

@@ -192,7 +192,8 @@ def _pictured(kinds: Sequence[ViewKind], given: ViewInput, made: Made) -> None:
     for kind, layout in layouts.items():
         stored = given.keep(_path(given, kind), f"{kind.value}.mp4", film.MEDIA_TYPE)
         missing = _missing(kind, scene, given)
-        made.views[kind] = View(kind, stored, missing, min(finest, _scale(kind, scene, layout, intake)))
+        scale = min(finest, _scale(kind, scene, layout, intake))
+        made.views[kind] = View(kind, stored, missing, scale, _part_px(kind, scene, intake))
 
 
 def _parts(given: ViewInput) -> Sequence[Part]:
@@ -284,6 +285,15 @@ def _scale(kind: ViewKind, scene: Scene, layout: Layout, intake: IntakeResult) -
     else:
         width_px, view_px = scene.proxy[0], layout.inner_width
     return view_px / (width_px * to_source) if width_px else _proxy_scale(intake)
+
+
+def _part_px(kind: ViewKind, scene: Scene, intake: IntakeResult) -> float:
+    """Size of what a crop is about, pixels of the source; 0 for other views and where it was never seen."""
+    if kind is ViewKind.FACE_CROP:
+        return scene.face.width_px() / crops.FACE_SPREADS / _proxy_scale(intake)
+    if kind is ViewKind.HANDS:
+        return max(path.width_px() for path in scene.hands) * crops.HAND_SHARE / _proxy_scale(intake)
+    return 0.0
 
 
 # --- what is heard --------------------------------------------------------------------------------------------------

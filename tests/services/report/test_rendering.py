@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from schemas import semiology, write_report_schema
+from schemas import semiology, write_schemas
 from schemas.engine import EngineInfo
 from schemas.errors import InvalidRequestError
 from schemas.recording import Interval, Tri
@@ -34,7 +34,7 @@ from services.runtime.objects import ObjectStore
 from tests.support import reports
 from tests.support.videos import write_video
 
-SCHEMA = json.loads(write_report_schema.PATH.read_text(encoding="utf-8"))
+SCHEMA = json.loads((write_schemas.FOLDER / "report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -80,9 +80,11 @@ def variants() -> Iterator[Report]:
     )
 
 
-def test_the_checked_in_schema_is_what_the_dataclasses_say() -> None:
-    assert write_report_schema.PATH.read_text(encoding="utf-8") == write_report_schema.text()
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+@pytest.mark.parametrize("name", sorted(write_schemas.SCHEMAS))
+def test_the_checked_in_schema_is_what_the_dataclasses_say(name: str) -> None:
+    written = (write_schemas.FOLDER / name).read_text(encoding="utf-8")
+    assert written == write_schemas.text(name)
+    jsonschema.Draft202012Validator.check_schema(json.loads(written))
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -30,6 +30,11 @@ PICTURES = frozenset(
 )
 """Views that are pictures."""
 LIMBS = frozenset({BodyPart.ARM, BodyPart.HAND, BodyPart.LEG})
+SHOWN_BY = {
+    ViewKind.FACE_CROP: frozenset({BodyPart.FACE, BodyPart.HEAD, BodyPart.EYES}),
+    ViewKind.HANDS: frozenset({BodyPart.HAND}),
+}
+"""Parts whose size in the original a crop tells."""
 _EDGE_S = 1e-6
 
 Size = tuple[int, int]
@@ -195,12 +200,26 @@ def _view_in(span: Interval, sign: Sign, views: Sequence[View], blocked: Sequenc
         return Lost(span, worst.reason, worst.text)
     if not views:
         return Lost(span, Reason.VIEW_MISSING, f"No view was made that shows it ({_names(sign)}).")
-    for view in views:
+    large = [view for view in views if not _too_small(view, sign)]
+    if not large:
+        return _smallness(span, views[0], sign)
+    for view in large:
         if share_lost(span, view.missing) < LOST_SHARE:
             return view
     if sign.facial:
         return Lost(span, Reason.FACE_NOT_VISIBLE, "The face could not be seen.")
     return Lost(span, Reason.VIEW_MISSING, f"The views that show it ({_names(sign)}) show nothing here.")
+
+
+def _too_small(view: View, sign: Sign) -> bool:
+    """Whether the part that a crop shows has fewer pixels in the original than the sign needs (clinical rule)."""
+    return 0 < view.part_px < sign.min_source_px and sign.body_part in SHOWN_BY.get(view.kind, frozenset())
+
+
+def _smallness(span: Interval, view: View, sign: Sign) -> Lost:
+    what, reason = ("face", Reason.FACE_TOO_SMALL) if view.kind is ViewKind.FACE_CROP else ("hand", Reason.VIEW_MISSING)
+    text = f"The {what} is about {view.part_px:.0f} px in the original; this sign needs {sign.min_source_px:.0f} px."
+    return Lost(span, reason, text)
 
 
 def _names(sign: Sign) -> str:

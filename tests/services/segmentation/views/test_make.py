@@ -95,6 +95,8 @@ def test_the_original_gives_the_details_and_its_loss_is_said(job: SegmentJob, st
     found = run(job)
     face = view(found, ViewKind.FACE_CROP)
     assert face.scale == 1.0, "enlarged: no more than the original's own pixels"
+    assert 5 < face.part_px < WIDTH, "the face's width in the original decides what may be judged on it"
+    assert view(found, ViewKind.SILHOUETTE).part_px == 0
     assert view(found, ViewKind.SILHOUETTE).scale == pytest.approx(448 / (2 * WIDTH))
     assert not any("could not be opened" in loss for loss in found.losses)
     gone = ObjectRef(store.join("", "case", "gone.mp4"), "0" * 64, 5, "video/mp4")

@@ -118,3 +118,16 @@ def test_a_held_limb_is_not_assessable_while_it_is_held() -> None:
 
 def test_overlapping_gaps_count_once() -> None:
     assert share_lost(Interval(0, 10), [Interval(0, 4), Interval(2, 5), Interval(9, 20)]) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("part_px", "judged"), [(40.0, False), (48.0, True), (0.0, True)])
+def test_a_face_with_fewer_pixels_than_the_sign_needs_is_not_judged(part_px: float, judged: bool) -> None:
+    stare = samples.sign("blank_stare")
+    assert stare.min_source_px == 44
+    face = replace(samples.view(ViewKind.FACE_CROP), part_px=part_px)
+    plan = _plan([Asked(stare, samples.card())], face, FULL)
+    assert bool(plan.looks) is judged
+    if not judged:
+        lost = plan.dropped["blank_stare"]
+        assert {one.reason for one in lost} == {Reason.FACE_TOO_SMALL}
+        assert "40 px in the original; this sign needs 44 px" in lost[0].text

@@ -26,21 +26,21 @@ from ictogram.model.v1 import engine_pb2 as ictogram_dot_model_dot_v1_dot_engine
 from ictogram.model.v1 import recording_pb2 as ictogram_dot_model_dot_v1_dot_recording__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ictogram/model/v1/segmentation.proto\x12\x11ictogram.model.v1\x1a\x1eictogram/model/v1/engine.proto\x1a!ictogram/model/v1/recording.proto\"\x9c\x01\n\x04View\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.ictogram.model.v1.ViewKind\x12,\n\x06object\x18\x02 \x01(\x0b\x32\x1c.ictogram.model.v1.ObjectRef\x12,\n\x07missing\x18\x03 \x03(\x0b\x32\x1b.ictogram.model.v1.Interval\x12\r\n\x05scale\x18\x04 \x01(\x01\"i\n\x0cStaffContact\x12)\n\x04span\x18\x01 \x01(\x0b\x32\x1b.ictogram.model.v1.Interval\x12.\n\tbody_part\x18\x02 \x01(\x0e\x32\x1b.ictogram.model.v1.BodyPart\"\xbf\x03\n\x0cSegmentation\x12-\n\x06\x65ngine\x18\x01 \x01(\x0b\x32\x1d.ictogram.model.v1.EngineInfo\x12+\n\x05masks\x18\x02 \x01(\x0b\x32\x1c.ictogram.model.v1.ObjectRef\x12\x14\n\x0cmask_rate_hz\x18\x03 \x01(\x01\x12.\n\x0epatient_region\x18\x04 \x01(\x0b\x32\x16.ictogram.model.v1.Box\x12\x34\n\x0fpatient_missing\x18\x05 \x03(\x0b\x32\x1b.ictogram.model.v1.Interval\x12\x33\n\x0eothers_present\x18\x06 \x03(\x0b\x32\x1b.ictogram.model.v1.Interval\x12\x37\n\x0estaff_contacts\x18\x07 \x03(\x0b\x32\x1f.ictogram.model.v1.StaffContact\x12\x1b\n\x13identity_switches_s\x18\x08 \x03(\x01\x12\x14\n\x0cmask_quality\x18\t \x01(\x01\x12&\n\x05views\x18\n \x03(\x0b\x32\x17.ictogram.model.v1.View\x12\x0e\n\x06losses\x18\x0b \x03(\t*\x87\x02\n\x08ViewKind\x12\x19\n\x15VIEW_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14VIEW_KIND_FULL_FRAME\x10\x01\x12\x18\n\x14VIEW_KIND_SILHOUETTE\x10\x02\x12\x17\n\x13VIEW_KIND_FACE_CROP\x10\x03\x12\x13\n\x0fVIEW_KIND_HANDS\x10\x04\x12\x1a\n\x16VIEW_KIND_POSE_OVERLAY\x10\x05\x12\x13\n\x0fVIEW_KIND_AUDIO\x10\x06\x12\x1c\n\x18VIEW_KIND_DENOISED_AUDIO\x10\x07\x12\x18\n\x14VIEW_KIND_TRANSCRIPT\x10\x08\x12\x15\n\x11VIEW_KIND_PRIVACY\x10\t*\xca\x01\n\x08\x42odyPart\x12\x19\n\x15\x42ODY_PART_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42ODY_PART_WHOLE_BODY\x10\x01\x12\x12\n\x0e\x42ODY_PART_HEAD\x10\x02\x12\x12\n\x0e\x42ODY_PART_FACE\x10\x03\x12\x12\n\x0e\x42ODY_PART_EYES\x10\x04\x12\x11\n\rBODY_PART_ARM\x10\x05\x12\x12\n\x0e\x42ODY_PART_HAND\x10\x06\x12\x11\n\rBODY_PART_LEG\x10\x07\x12\x13\n\x0f\x42ODY_PART_TRUNK\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ictogram/model/v1/segmentation.proto\x12\x11ictogram.model.v1\x1a\x1eictogram/model/v1/engine.proto\x1a!ictogram/model/v1/recording.proto\"\xad\x01\n\x04View\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.ictogram.model.v1.ViewKind\x12,\n\x06object\x18\x02 \x01(\x0b\x32\x1c.ictogram.model.v1.ObjectRef\x12,\n\x07missing\x18\x03 \x03(\x0b\x32\x1b.ictogram.model.v1.Interval\x12\r\n\x05scale\x18\x04 \x01(\x01\x12\x0f\n\x07part_px\x18\x05 \x01(\x01\"i\n\x0cStaffContact\x12)\n\x04span\x18\x01 \x01(\x0b\x32\x1b.ictogram.model.v1.Interval\x12.\n\tbody_part\x18\x02 \x01(\x0e\x32\x1b.ictogram.model.v1.BodyPart\"\xbf\x03\n\x0cSegmentation\x12-\n\x06\x65ngine\x18\x01 \x01(\x0b\x32\x1d.ictogram.model.v1.EngineInfo\x12+\n\x05masks\x18\x02 \x01(\x0b\x32\x1c.ictogram.model.v1.ObjectRef\x12\x14\n\x0cmask_rate_hz\x18\x03 \x01(\x01\x12.\n\x0epatient_region\x18\x04 \x01(\x0b\x32\x16.ictogram.model.v1.Box\x12\x34\n\x0fpatient_missing\x18\x05 \x03(\x0b\x32\x1b.ictogram.model.v1.Interval\x12\x33\n\x0eothers_present\x18\x06 \x03(\x0b\x32\x1b.ictogram.model.v1.Interval\x12\x37\n\x0estaff_contacts\x18\x07 \x03(\x0b\x32\x1f.ictogram.model.v1.StaffContact\x12\x1b\n\x13identity_switches_s\x18\x08 \x03(\x01\x12\x14\n\x0cmask_quality\x18\t \x01(\x01\x12&\n\x05views\x18\n \x03(\x0b\x32\x17.ictogram.model.v1.View\x12\x0e\n\x06losses\x18\x0b \x03(\t*\x87\x02\n\x08ViewKind\x12\x19\n\x15VIEW_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14VIEW_KIND_FULL_FRAME\x10\x01\x12\x18\n\x14VIEW_KIND_SILHOUETTE\x10\x02\x12\x17\n\x13VIEW_KIND_FACE_CROP\x10\x03\x12\x13\n\x0fVIEW_KIND_HANDS\x10\x04\x12\x1a\n\x16VIEW_KIND_POSE_OVERLAY\x10\x05\x12\x13\n\x0fVIEW_KIND_AUDIO\x10\x06\x12\x1c\n\x18VIEW_KIND_DENOISED_AUDIO\x10\x07\x12\x18\n\x14VIEW_KIND_TRANSCRIPT\x10\x08\x12\x15\n\x11VIEW_KIND_PRIVACY\x10\t*\xca\x01\n\x08\x42odyPart\x12\x19\n\x15\x42ODY_PART_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42ODY_PART_WHOLE_BODY\x10\x01\x12\x12\n\x0e\x42ODY_PART_HEAD\x10\x02\x12\x12\n\x0e\x42ODY_PART_FACE\x10\x03\x12\x12\n\x0e\x42ODY_PART_EYES\x10\x04\x12\x11\n\rBODY_PART_ARM\x10\x05\x12\x12\n\x0e\x42ODY_PART_HAND\x10\x06\x12\x11\n\rBODY_PART_LEG\x10\x07\x12\x13\n\x0f\x42ODY_PART_TRUNK\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ictogram.model.v1.segmentation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VIEWKIND']._serialized_start=843
-  _globals['_VIEWKIND']._serialized_end=1106
-  _globals['_BODYPART']._serialized_start=1109
-  _globals['_BODYPART']._serialized_end=1311
+  _globals['_VIEWKIND']._serialized_start=860
+  _globals['_VIEWKIND']._serialized_end=1123
+  _globals['_BODYPART']._serialized_start=1126
+  _globals['_BODYPART']._serialized_end=1328
   _globals['_VIEW']._serialized_start=127
-  _globals['_VIEW']._serialized_end=283
-  _globals['_STAFFCONTACT']._serialized_start=285
-  _globals['_STAFFCONTACT']._serialized_end=390
-  _globals['_SEGMENTATION']._serialized_start=393
-  _globals['_SEGMENTATION']._serialized_end=840
+  _globals['_VIEW']._serialized_end=300
+  _globals['_STAFFCONTACT']._serialized_start=302
+  _globals['_STAFFCONTACT']._serialized_end=407
+  _globals['_SEGMENTATION']._serialized_start=410
+  _globals['_SEGMENTATION']._serialized_end=857
 # @@protoc_insertion_point(module_scope)

@@ -54,16 +54,18 @@ BODY_PART_LEG: BodyPart
 BODY_PART_TRUNK: BodyPart
 
 class View(_message.Message):
-    __slots__ = ("kind", "object", "missing", "scale")
+    __slots__ = ("kind", "object", "missing", "scale", "part_px")
     KIND_FIELD_NUMBER: _ClassVar[int]
     OBJECT_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     SCALE_FIELD_NUMBER: _ClassVar[int]
+    PART_PX_FIELD_NUMBER: _ClassVar[int]
     kind: ViewKind
     object: _recording_pb2.ObjectRef
     missing: _containers.RepeatedCompositeFieldContainer[_recording_pb2.Interval]
     scale: float
-    def __init__(self, kind: _Optional[_Union[ViewKind, str]] = ..., object: _Optional[_Union[_recording_pb2.ObjectRef, _Mapping]] = ..., missing: _Optional[_Iterable[_Union[_recording_pb2.Interval, _Mapping]]] = ..., scale: _Optional[float] = ...) -> None: ...
+    part_px: float
+    def __init__(self, kind: _Optional[_Union[ViewKind, str]] = ..., object: _Optional[_Union[_recording_pb2.ObjectRef, _Mapping]] = ..., missing: _Optional[_Iterable[_Union[_recording_pb2.Interval, _Mapping]]] = ..., scale: _Optional[float] = ..., part_px: _Optional[float] = ...) -> None: ...
 
 class StaffContact(_message.Message):
     __slots__ = ("span", "body_part")
