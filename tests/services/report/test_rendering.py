@@ -352,6 +352,7 @@ def _quiet(fraction: float, stage: str, message: str) -> None:
     assert 0 <= fraction <= 1
 
 
+@pytest.mark.req("contradictions-are-shown")
 def test_engines_that_contradict_each_other_are_shown_unfolded(report: Report) -> None:
     asked = EngineInfo("vlm", "1", "ab" * 32)
     episode, *rest = report.episodes

@@ -50,6 +50,7 @@ def test_the_rule_of_the_sign_decides(
     assert (decided.score is None) == (first is None and second is None)
 
 
+@pytest.mark.req("contradictions-are-shown")
 def test_engines_that_contradict_each_other_are_a_dispute() -> None:
     def finding(*scores: float | None) -> Finding:
         infos = (MEASURED, ASKED)

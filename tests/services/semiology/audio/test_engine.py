@@ -118,6 +118,7 @@ def test_a_model_is_asked_about_windows_of_sound(tmp_path: Path, site: tuple[Des
     assert all(request["max_tokens"] == 1 for request in desk.requests)
 
 
+@pytest.mark.req("an-unasked-patient-was-not-tested")
 def test_where_no_question_is_heard_the_response_was_not_tested(
     tmp_path: Path, site: tuple[Desk, AudioSettings]
 ) -> None:

@@ -134,6 +134,7 @@ def test_what_servers_do_not_apply_is_refused(config: dict[str, object], tmp_pat
         check_weights(models, needed=False)
 
 
+@pytest.mark.req("weights-match-their-card")
 def test_other_weights_than_the_cards_are_refused(tmp_path: Path) -> None:
     models = read_models(_adapter(tmp_path, LANGUAGE), CATALOGUE)
     samples.write_tensors(tmp_path / "limbs" / "adapter_model.safetensors", [LANGUAGE, LANGUAGE + "2"])

@@ -155,6 +155,7 @@ def test_a_lost_patient_is_not_assessable_with_the_reason(engine: VlmEngine, vid
     assert answer.sightings == ()
 
 
+@pytest.mark.req("no-answer-is-no-score")
 def test_a_model_that_does_not_answer_is_not_assessable(engine: VlmEngine, video: Path, desk: Desk) -> None:
     desk.models[BASE.served_name] = lambda level, _: (0.3 * level, 0.3 * (1 - level))
     answer = {a.sign: a for a in _study(engine, video).answers(samples.episode(12.0, 30.0))}["tonic"]
@@ -232,6 +233,7 @@ def test_a_server_that_goes_away_in_the_middle_puts_the_step_back(engine: VlmEng
     assert raised.value.retryable
 
 
+@pytest.mark.req("a-silent-adapter-is-refused")
 def test_an_adapter_that_the_server_does_not_apply_is_refused_at_load(
     settings: VlmSettings, catalogue: Catalogue, desk: Desk
 ) -> None:

@@ -121,6 +121,7 @@ def test_overlapping_gaps_count_once() -> None:
 
 
 @pytest.mark.parametrize(("part_px", "judged"), [(40.0, False), (48.0, True), (0.0, True)])
+@pytest.mark.req("too-small-is-not-judged")
 def test_a_face_with_fewer_pixels_than_the_sign_needs_is_not_judged(part_px: float, judged: bool) -> None:
     stare = samples.sign("blank_stare")
     assert stare.min_source_px == 44
