@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -64,8 +65,13 @@ def windows(seeds: Sequence[int], folder: Path, *, workers: int = 1) -> list[Win
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in seeds if not _file(folder, seed).exists()]
-    with ProcessPoolExecutor(workers) as painters:
-        list(painters.map(_paint, missing, [folder] * len(missing)))
+    if workers == 1:
+        for seed in missing:
+            _paint(seed, folder)
+    else:
+        # Spawned: a fork of a process with threads inherits locks that nobody will ever let go.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as painters:
+            list(painters.map(_paint, missing, [folder] * len(missing)))
     return [window for seed in seeds for window in _cut(seed, folder)]
 
 
