@@ -40,7 +40,7 @@ def segment(job: SegmentJob, report: Callable[[float, str, str], None]) -> Segme
         request = SegmentInput(
             video=proxy,
             facts=job.intake.facts,
-            mask_rate_hz=job.settings.mask_rate_hz,
+            mask_rate_hz=job.settings.masks_per_s,
             prompts=(Prompt(0.0, PATIENT, box),) if box is not None else (),
         )
         found = engine.segment(request, report)

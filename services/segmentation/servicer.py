@@ -33,7 +33,8 @@ def digest(settings: SegmentationSettings, engine: EngineInfo, helpers: Sequence
     """SHA-256 over the version, the digests of the engine and its helpers, and every setting that changes results."""
     told = settings.model_dump_json(exclude=set(_WITHOUT_EFFECT))
     digests = " ".join(one.digest for one in (engine, *helpers))
-    return hashlib.sha256(f"segmentation {VERSION} {digests} {told}".encode()).hexdigest()
+    content = f"segmentation {VERSION} {digests} {told} {settings.masks_per_s}"
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):

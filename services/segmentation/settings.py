@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from schemas.catalogue import load_catalogue
 from schemas.segmentation import ViewKind
 from services.runtime.settings import Settings
 from services.segmentation.joints import LEAST_RATE_HZ
@@ -24,7 +25,7 @@ class SegmentationSettings(Settings):
     engine: str = Field(
         "services.segmentation.engines.motion:MotionEngine", description="Engine that segments, as module:Class."
     )
-    mask_rate_hz: float = Field(2.5, gt=0, le=30, description="Masks per second.")
+    mask_rate_hz: float | None = Field(None, gt=0, le=30, description="Masks per second; empty: the catalogue's.")
     views: tuple[ViewKind, ...] = Field(
         (ViewKind.FULL_FRAME,),
         description="Views made where a case asks for none: full_frame, silhouette, face_crop, hands, pose_overlay, "
@@ -53,3 +54,8 @@ class SegmentationSettings(Settings):
     def joints_rate_hz(self, length_s: float) -> float:
         """Stills per second in which joints are looked for, in a recording of this length."""
         return min(self.pose_rate_hz, max(LEAST_RATE_HZ, self.pose_stills / length_s))
+
+    @property
+    def masks_per_s(self) -> float:
+        """The rate that holds: this site's, else the catalogue's."""
+        return self.mask_rate_hz or load_catalogue().mask_rate_hz
