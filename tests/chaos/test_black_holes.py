@@ -21,6 +21,10 @@ def heal(under_test: StackUnderTest, part: str) -> None:
     under_test.proxies[part].cut()
 
 
+DOORS = ("semiology", "broker", "cases")
+"""Behind which the same is shown more slowly than behind Postgres'."""
+
+
 @pytest.fixture
 def healed(under_test: StackUnderTest) -> Iterator[None]:
     yield
@@ -65,7 +69,7 @@ def test_a_black_hole_around_the_delivery_costs_no_report(
 
 
 @pytest.mark.req("a-cut-network-loses-nothing")
-@pytest.mark.parametrize("part", ["semiology", "postgres", "broker", "cases"])
+@pytest.mark.parametrize("part", ["postgres", *(pytest.param(p, marks=pytest.mark.slow) for p in DOORS)])
 @pytest.mark.usefixtures("healed")
 def test_a_closed_door_costs_no_case(under_test: StackUnderTest, video: Path, part: str) -> None:
     under_test.arm(f"{CALLED}=delay:1@1")

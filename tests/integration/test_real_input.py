@@ -58,7 +58,13 @@ UNREADABLE: dict[str, Callable[[Path], Path]] = {
 }
 
 
-@pytest.mark.parametrize("kind", READABLE)
+QUICK = ("phone, HEVC", "phone, slow motion", "with sound", "MJPEG in AVI")
+"""Those that stand for the others while somebody waits."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in READABLE]
+)
 def test_it_goes_through(under_test: StackUnderTest, tmp_path: Path, kind: str) -> None:
     case_id = under_test.submit(READABLE[kind](tmp_path))
     under_test.wait(case_id)

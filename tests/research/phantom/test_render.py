@@ -70,6 +70,7 @@ def test_the_picture_moves_where_and_when_the_truth_says() -> None:
     assert all(o.visible and o.extent_px > 8 for o in episode.occurrences)
 
 
+@pytest.mark.slow
 def test_mirroring_flips_the_pixels_and_not_the_truth() -> None:
     _, straight = _painted()
     _, flipped = _painted(mirrored=True)

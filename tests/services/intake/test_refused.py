@@ -182,6 +182,7 @@ def test_a_huge_picture_is_refused_without_being_decoded(tmp_path: Path, run: In
         run(path)
 
 
+@pytest.mark.slow
 def test_a_flood_of_pictures_is_refused(tmp_path: Path, run: Ingest) -> None:
     """A bomb in time: thousands of empty pictures within one second."""
     blank = np.full((16, 16, 3), 90, np.uint8)
@@ -253,6 +254,7 @@ def _peak_kib(path: Path, root: str, answer: Queue[int]) -> None:
     answer.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_length(tmp_path: Path, store: ObjectStore) -> None:
     """What is kept of 40 s more may be a few megabytes; their pictures would be 40."""
     context = multiprocessing.get_context("spawn")
