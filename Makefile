@@ -47,14 +47,18 @@ $(VISION): $(STAMP) requirements/vision.lock
 	@touch $@
 
 test-vision: $(VISION) ## What needs torch; installs the extra `vision` first (5 GB)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "vision and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "vision and not slow and not conformance" $(ARGS)
 
 test-all: test test-slow test-vision ## All three, and what is slow and needs torch
-	@$(BIN)/python -m pytest -q -m "vision and slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -m "vision and slow and not conformance" $(ARGS)
 
-conformance: $(VISION) ## Real counterparts: RabbitMQ, Postgres 15 and 16, an S3 server, vLLM; installs them first
-	@UV=$(UV) bash tests/conformance/install.sh
-	@$(BIN)/python -m pytest -q -m conformance tests/conformance $(ARGS)
+conformance: setup ## The same journey on RabbitMQ, on Postgres 15 and 16, on an S3 server; installs them first
+	@UV=$(UV) bash tests/conformance/install.sh stores
+	@$(BIN)/python -m pytest -q -m "conformance and not vision" tests/conformance $(ARGS)
+
+conformance-vision: $(VISION) ## A case through SAM 2 views and a real vLLM on the processor; installs them first (10 GB)
+	@UV=$(UV) bash tests/conformance/install.sh vllm
+	@$(BIN)/python -m pytest -q -m "conformance and vision" tests/conformance $(ARGS)
 
 soak: setup ## Random kills: make soak CASES=200 SEED=1 (half an hour)
 	@SOAK_CASES=$(CASES) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -q -m soak tests/soak $(ARGS)

@@ -34,7 +34,7 @@ from tests.support import vllm
 from tests.support.counterparts import Counterpart
 from tests.support.proxy import Proxy
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.conformance, pytest.mark.vision, pytest.mark.timeout(3600)]
 LENGTH_S = 30.0
 FIVE = Sampling(SamplingKind.CLIP, 5.0, 2.5, 2.0)
 LIMBS, BODY = ("clonic", "tonic"), ("hyperkinetic", "full_body_shaking")
